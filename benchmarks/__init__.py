@@ -1,0 +1,1 @@
+"""Seeded corpora with planted families, and the benchmarks that run on them."""

@@ -1,0 +1,1 @@
+"""Tables, views, engine and read queries: everything newsfold knows about its database."""

@@ -1,0 +1,96 @@
+"""Engines for both databases, and the one place where SQLite and PostgreSQL are told to behave alike."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+PATIENCE = 300.0
+
+T = TypeVar("T")
+
+
+def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
+    """Make an engine for `url`; nothing connects yet. `hide_parameters` keeps article bodies out of error texts."""
+    url = make_url(url)
+    if url.get_backend_name() == "sqlite":
+        if read_only and url.database and url.database != ":memory:":
+            file = "file:" + quote(str(Path(url.database).absolute()))
+            url = url.set(database=file, query={**url.query, "mode": "ro", "uri": "true"})
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 60})
+        event.listen(engine, "connect", _look_only if read_only else _tune_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    options = "-c default_transaction_read_only=on" if read_only else ""
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={"options": options, "connect_timeout": 10},
+    )
+
+
+def _look_only(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    # isolation_level None: we say BEGIN ourselves, so that a write transaction can take its lock at once.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot be upgraded once another has written: SQLITE_BUSY
+    # at once, without the busy timeout. IMMEDIATE waits for its turn instead.
+    writes = connection.get_execution_options().get("newsfold_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: committed at the end, rolled back when anything raises."""
+    with engine.connect().execution_options(newsfold_writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read transaction."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one write transaction, the whole of it again when the database was busy or away.
+
+    Waits up to `PATIENCE` seconds in all for a database to come back; then the last error is raised.
+    """
+    deadline = time.monotonic() + PATIENCE
+    pause = 0.05
+    while True:
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except OperationalError as error:
+            if not _passes(engine, error) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        pause = min(pause * 2, 2.0)
+
+
+def _passes(engine: Engine, error: OperationalError) -> bool:
+    # psycopg raises OperationalError for lost connections, deadlocks and start-ups only; sqlite3 for missing
+    # tables and full disks as well.
+    return engine.dialect.name == "postgresql" or "locked" in str(error.orig) or "busy" in str(error.orig)

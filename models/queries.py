@@ -1,0 +1,101 @@
+"""Read queries behind the command line; what they return is what `--json` prints."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, Table, column, func, select, table, text
+
+from models.base import UTCDateTime
+from models.dialect import one_of
+from models.tables import Article, Delivery, Match, Rejection, Story, StoryRedirect, Text
+
+Row = dict[str, Any]
+
+MEMBERS = table(
+    "story_members",
+    column("story_id", Integer),
+    column("article_id", Integer),
+    *map(column, ("external_id", "source", "headline", "url")),
+    column("published_at", UTCDateTime()),
+    column("received_at", UTCDateTime()),
+    *map(column, ("relation", "canonical_article_id", "jaccard", "containment")),
+)
+SUMMARIES = table(
+    "story_summaries",
+    column("story_id", Integer),
+    *map(column, ("canonical_article_id", "headline")),
+    column("first_published_at", UTCDateTime()),
+    column("last_published_at", UTCDateTime()),
+    *map(column, ("article_count", "source_count")),
+)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def stories(connection: Connection, limit: int, least: int = 1) -> list[Row]:
+    """The stories published last, newest first, of at least `least` articles."""
+    last = SUMMARIES.c.last_published_at
+    query = select(SUMMARIES).where(SUMMARIES.c.article_count >= least)
+    return _rows(connection, query.order_by(last.is_(None), last.desc(), SUMMARIES.c.story_id.desc()).limit(limit))
+
+
+def follow(connection: Connection, story_id: int) -> int | None:
+    """The id a story has now: its own, that of the story it was merged into, or None if there never was one."""
+    if connection.scalar(select(Story.id).where(Story.id == story_id)):
+        return story_id
+    return connection.scalar(select(StoryRedirect.new_id).where(StoryRedirect.old_id == story_id))
+
+
+def members(connection: Connection, story_ids: Sequence[int]) -> list[Row]:
+    """The members of stories: story by story, the canonical first, then by publication."""
+    c = MEMBERS.c
+    order = (c.story_id, c.relation != "canonical", c.published_at.is_(None), c.published_at, c.article_id)
+    return _rows(connection, select(MEMBERS).where(one_of(connection, c.story_id, story_ids)).order_by(*order))
+
+
+def article_texts(connection: Connection, article_ids: Sequence[int]) -> dict[int, Row]:
+    """What the members of a story say: headline, body, and what their publishers said about them."""
+    query = select(
+        Article.id, Article.text_id, Article.headline, func.coalesce(Article.text, Text.body).label("text"),
+        Article.byline, Article.dateline, Article.credit, Article.language, Article.version, Article.status,
+        Article.extra.label("metadata"),
+    ).join(Text, Text.id == Article.text_id)  # fmt: skip
+    return {row["id"]: row for row in _rows(connection, query.where(one_of(connection, Article.id, article_ids)))}
+
+
+def evidence(connection: Connection, text_ids: Sequence[int]) -> list[Row]:
+    """The matches among a story's texts."""
+    ends = one_of(connection, Match.text_a, text_ids), one_of(connection, Match.text_b, text_ids)
+    return _rows(connection, select(Match.__table__).where(*ends).order_by(Match.text_a, Match.text_b))
+
+
+def search(connection: Connection, words: Sequence[str], limit: int) -> list[Row]:
+    """The stories one of whose texts holds every word, newest first. `words` are words, not a query language."""
+    if connection.dialect.name == "postgresql":
+        document = "to_tsvector('simple', left(headline || ' ' || body, 200000))"
+        found = text(f"SELECT id FROM texts WHERE {document} @@ plainto_tsquery('simple', :words)")  # noqa: S608
+        asked = " ".join(words)
+    else:
+        found = text("SELECT rowid AS id FROM text_search WHERE text_search MATCH :words")
+        asked = " ".join('"' + word.replace('"', '""') + '"' for word in words)
+    hits = found.bindparams(words=asked).columns(id=Integer).subquery()
+    chosen = select(Text.story_id).join(hits, hits.c.id == Text.id).where(Text.story_id.is_not(None)).distinct()
+    last = SUMMARIES.c.last_published_at
+    query = select(SUMMARIES).where(SUMMARIES.c.story_id.in_(chosen))
+    return _rows(connection, query.order_by(last.is_(None), last.desc(), SUMMARIES.c.story_id.desc()).limit(limit))
+
+
+def deliveries(connection: Connection, limit: int, state: str | None = None) -> list[Row]:
+    """The ledger, newest first, each file with its rejected records."""
+    ledger = Delivery.__table__
+    assert isinstance(ledger, Table)  # noqa: S101 - for the type checker
+    hidden = {"claim", "position", "touched_at", "source"}
+    query = select(*(c for c in ledger.c if c.name not in hidden)).order_by(Delivery.id.desc()).limit(limit)
+    rows = _rows(connection, query.where(Delivery.state == state) if state else query)
+    listed = select(Rejection).where(one_of(connection, Rejection.delivery_id, [row["id"] for row in rows]))
+    rejections: dict[int, list[Row]] = {row["id"]: [] for row in rows}
+    for found in connection.execute(listed.order_by(Rejection.delivery_id, Rejection.record)):
+        rejections[found.delivery_id].append({"position": found.position, "reason": found.reason})
+    return [row | {"rejections": rejections[row["id"]]} for row in rows]

@@ -1,0 +1,182 @@
+"""The tables. An exact copy is a second appearance of one text: a text is stored and matched once, articles link to it.
+
+    deliveries 1─n articles n─1 texts n─1 stories        texts n─n texts through matches
+
+Nothing here follows arrival order but row numbers, `deliveries` and `received_at`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class IndexVersion(Base):
+    """What the stored fingerprints and keys were made with; the newest row is the one in force."""
+
+    __tablename__ = "index_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+
+class Delivery(Base):
+    """The ledger: one dropped file, and what became of every record in it."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (CheckConstraint("state in ('received', 'done', 'failed')", name="state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    claim: Mapped[str] = mapped_column(unique=True)
+    """Names the drop, not its content: batch and path of the claimed file, or the path and hash given to `ingest`."""
+    path: Mapped[str]
+    source: Mapped[str | None]
+    sha256: Mapped[str | None] = mapped_column(index=True)
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(default="received")
+    received: Mapped[int] = mapped_column(default=0)
+    new: Mapped[int] = mapped_column(default=0)
+    duplicate: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    received_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Starts without progress since; a third that dies sends the file to quarantine."""
+    position: Mapped[int] = mapped_column(default=0)
+    """Records already stored, so that a big file goes on where a dead worker left it."""
+    touched_at: Mapped[datetime]
+    """Last sign of progress: the sweeper leaves a file alone while this moves."""
+
+
+class Rejection(Base):
+    """A record that was not taken, and why."""
+
+    __tablename__ = "rejections"
+
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True)
+    record: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[str]
+    reason: Mapped[str]
+
+
+class Story(Base):
+    """A canonical text and its variants. The id is public: it survives growth, re-election and merges."""
+
+    __tablename__ = "stories"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id once shown is never given to another story
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    canonical_text_id: Mapped[int] = mapped_column(index=True)
+    """No foreign key: texts point here, and neither database likes a circle. `doctor` checks it."""
+
+
+class StoryRedirect(Base):
+    """Where the members of a merged story went."""
+
+    __tablename__ = "story_redirects"
+
+    old_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    new_id: Mapped[int] = mapped_column(index=True)
+
+
+class Text(Base):
+    """One normalised text, its fingerprint, and its place in a story."""
+
+    __tablename__ = "texts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
+    headline: Mapped[str]
+    body: Mapped[str]
+    """As it came with the first appearance; others that differ keep their own in `articles.text`."""
+    words: Mapped[bytes]
+    """The fingerprint's word hashes, little-endian uint32, headline first."""
+    headline_words: Mapped[int]
+    article_id: Mapped[int | None] = mapped_column(index=True)
+    """The appearance that speaks for this text: the earliest plausible."""
+    story_id: Mapped[int | None] = mapped_column(ForeignKey("stories.id"), index=True)
+    relation: Mapped[str | None]
+    """To the story's canonical text, or `canonical`."""
+    jaccard: Mapped[float | None]
+    containment: Mapped[float | None]
+    revision: Mapped[int] = mapped_column(default=0)
+    """Counts appearances taken in: a link decided on an older count is decided again."""
+    linked: Mapped[bool] = mapped_column(default=False)
+
+
+# Only what is unfinished: the sweeper's list stays small however many texts there are.
+Index("ix_texts_unlinked", Text.id, sqlite_where=text("linked = 0"), postgresql_where=text("NOT linked"))
+
+
+class TextKey(Base):
+    """The candidate index: sampled shingle hashes and LSH bands, one row a key and text."""
+
+    __tablename__ = "text_keys"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - the primary key is the table
+
+    key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    text_id: Mapped[int] = mapped_column(
+        ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class Article(Base):
+    """One appearance of a text: who published it, where and when."""
+
+    __tablename__ = "articles"
+    __table_args__ = (
+        Index("ix_articles_source_external_id", "source", "external_id"),
+        Index("ix_articles_published_at", "published_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
+    """Hash over every field that identifies the appearance: the same article twice is one row."""
+    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), index=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    external_id: Mapped[str | None]
+    source: Mapped[str | None]
+    url: Mapped[str | None]
+    headline: Mapped[str]
+    byline: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+    received_at: Mapped[datetime]
+    language: Mapped[str | None]
+    version: Mapped[str | None]
+    status: Mapped[str]
+    embargoed_until: Mapped[datetime | None]
+    credit: Mapped[str | None]
+    dateline: Mapped[str | None]
+    item: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
+    """Hash of source and external id: the versions of one item share it."""
+    link: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
+    """Hash of the canonical URL."""
+    text: Mapped[str | None]
+    """Only where it differs from `texts.body`."""
+    extra: Mapped[dict[str, Any]] = mapped_column("metadata")
+
+
+class Match(Base):
+    """Two texts, how they are related, and the evidence for it. `text_a` is the one with the smaller id."""
+
+    __tablename__ = "matches"
+
+    text_a: Mapped[int] = mapped_column(ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True)
+    text_b: Mapped[int] = mapped_column(ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True, index=True)
+    relation: Mapped[str]
+    strength: Mapped[float]
+    jaccard: Mapped[float]
+    containment_a: Mapped[float]
+    containment_b: Mapped[float]
+    shared_words: Mapped[int]
+    longest_passage: Mapped[int]
+    passages: Mapped[list[Any]]
+    """[start in a, start in b, words], longest first, counted in words of the normalised texts."""
+    reasons: Mapped[list[Any]]
+    index_version: Mapped[int] = mapped_column(ForeignKey("index_versions.id"))

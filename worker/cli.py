@@ -1,0 +1,200 @@
+"""The command line: a thin skin over the pipeline and the read queries.
+
+Everything heavy (numba, Celery, parsers) is imported by the commands that need it: reading starts in half a second.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from worker import __version__
+from worker.core.errors import NewsfoldError
+from worker.settings import Settings
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for programs.")
+limited = click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most this many.")
+
+
+def emit(value: object) -> None:
+    """Print a value as JSON."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def database(*, write: bool = False) -> Iterator[Engine]:
+    """The configured database; embedded (SQLite) ones are brought to the current schema by whoever writes."""
+    import migrations
+    from models.engine import open_engine
+
+    settings = Settings.from_environment()
+    engine = open_engine(settings.database_url, read_only=not write)
+    try:
+        if write and engine.dialect.name == "sqlite":
+            migrations.upgrade(engine)
+        elif not migrations.is_current(engine):
+            raise NewsfoldError("the database has no newsfold schema, or an older one; run `newsfold migrate`")
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A read transaction on the configured database."""
+    from models import engine as engines
+
+    with database() as engine, engines.reading(engine) as connection:
+        yield connection
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Fold a stream of news files into stories.
+
+    Settings come from the environment: NEWSFOLD_DATABASE_URL (sqlite:///newsfold.db), NEWSFOLD_BROKER_URL (memory://)
+    and NEWSFOLD_INBOX (inbox).
+    """
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@as_json
+def ingest(paths: tuple[Path, ...], json_: bool) -> None:
+    """Ingest files and folders, where they lie.
+
+    Below a folder, the first level names the source. Doing it twice changes nothing. Exits 1 if a file failed.
+    """
+    from worker.commands import ingest as command
+
+    with database(write=True) as engine:
+        sys.exit(command.run(engine, paths, json_))
+
+
+@cli.command()
+def run() -> None:
+    """Watch the inbox and work it off, in one process (SQLite, no broker)."""
+    from worker.commands import serve
+
+    with database(write=True):
+        serve.run()
+
+
+@cli.command()
+def watch() -> None:
+    """Claim files dropped into the inbox and send them to the workers."""
+    from worker.commands import serve
+
+    with database(write=True):
+        serve.watch()
+
+
+@cli.command()
+@click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes; by default one a core.")
+def worker(concurrency: int | None) -> None:
+    """Work off what the watcher sends (a Celery worker)."""
+    from worker.commands import serve
+
+    with database(write=True):
+        serve.work(concurrency)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    import migrations
+    from models.engine import open_engine
+
+    engine = open_engine(Settings.from_environment().database_url)
+    migrations.upgrade(engine)
+    click.echo("the schema is current")
+
+
+@cli.command()
+@limited
+@click.option("--least", default=1, show_default=True, type=click.IntRange(1), help="Only stories of so many articles.")
+@click.option("--members", is_flag=True, help="Show every story's variants and why each belongs.")
+@as_json
+def stories(limit: int, least: int, members: bool, json_: bool) -> None:
+    """List stories, newest first."""
+    from models import queries
+    from worker.commands import show
+
+    with reading() as connection:
+        found = queries.stories(connection, limit, least)
+        if members:
+            _attach_members(connection, found)
+    emit(found) if json_ else show.stories(found)
+
+
+@cli.command()
+@click.argument("story_id", type=int)
+@click.option("--why", is_flag=True, help="Name the features that decided each link.")
+@as_json
+def story(story_id: int, why: bool, json_: bool) -> None:
+    """Show one story: canonical article, variants, evidence, and what each variant changed."""
+    from worker.commands import show
+
+    with reading() as connection:
+        found = show.gather_story(connection, story_id)
+    if found is None:
+        click.echo(f"there is no story {story_id}", err=True)
+        sys.exit(1)
+    emit(found) if json_ else show.story(found, why)
+
+
+@cli.command()
+@click.argument("words", nargs=-1, required=True)
+@limited
+@as_json
+def search(words: tuple[str, ...], limit: int, json_: bool) -> None:
+    """List the stories that hold all these words."""
+    from models import queries
+    from worker.commands import show
+
+    with reading() as connection:
+        found = queries.search(connection, [part for word in words for part in word.split()], limit)
+    emit(found) if json_ else show.stories(found)
+
+
+@cli.command()
+@click.option("--failed", is_flag=True, help="Only files that failed.")
+@limited
+@as_json
+def deliveries(failed: bool, limit: int, json_: bool) -> None:
+    """Show the ledger: what became of every file."""
+    from models import queries
+    from worker.commands import show
+
+    with reading() as connection:
+        found = queries.deliveries(connection, limit, "failed" if failed else None)
+    emit(found) if json_ else show.deliveries(found)
+
+
+def _attach_members(connection: Connection, found: Sequence[dict[str, Any]]) -> None:
+    from models import queries
+
+    by_story: dict[int, list[dict[str, Any]]] = {row["story_id"]: [] for row in found}
+    for member in queries.members(connection, list(by_story)):
+        by_story[member["story_id"]].append(member)
+    for row in found:
+        row["members"] = by_story[row["story_id"]]
+
+
+def main() -> None:
+    """Run the command line; errors newsfold foresaw are one line and exit code 2."""
+    try:
+        cli()
+    except NewsfoldError as error:
+        click.echo(f"newsfold: {error}", err=True)
+        sys.exit(2)
+    except DBAPIError as error:
+        click.echo(f"newsfold: the database answered: {str(error.orig).splitlines()[0]}", err=True)
+        sys.exit(2)

@@ -1,0 +1,331 @@
+"""The compiled inner loops of the fingerprint: one pass over code points, one over words, one over shingles.
+
+Nothing here knows Unicode (that is `alphabet`) or why a constant has its value (that is `fingerprint`).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+# What a code point is, in the low 4 bits of its entry in the alphabet.
+SEPARATOR: Final = 0
+LETTER: Final = 1
+DIGIT: Final = 2
+SKIP: Final = 3  # as if it were not there
+UNSPACED: Final = 4  # a letter of a script that puts no spaces between words
+SPACE: Final = 5
+NEWLINE: Final = 6
+STOP: Final = 7  # ends a sentence
+POINT: Final = 8
+COMMA: Final = 9
+QUOTE: Final = 10
+KIND: Final = 15
+
+# Its other bits: case, a second letter to write (as an index into SECOND_LETTERS), and from bit 8 up what it folds to.
+UPPER: Final = 16
+LOWER: Final = 32
+SECOND: Final = 64 | 128
+SECOND_LETTERS: Final = (0, ord("s"), ord("e"), ord("h"))
+FOLDED: Final = 8
+
+PLAIN: Final = 0
+NUMBER: Final = 1
+NAME: Final = 2
+CALENDAR: Final = 3
+
+FNV_PRIME: Final = np.uint64(0x100000001B3)
+LOW_31: Final = np.uint64(0x7FFFFFFF)
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compile without the interpreter lock, and keep the machine code where a place for it can be found."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # a read-only installation without a home directory: compile anew in every process
+        return njit(nogil=True)(function)
+
+
+@_compiled
+def _mix(h):  # type: ignore[no-untyped-def]
+    """Finaliser of splitmix64 (Steele et al. 2014): spreads every bit over the word."""
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
+
+
+@_compiled
+def _entry(codes, at, alphabet):  # type: ignore[no-untyped-def]
+    """What the code point at a place is. No bounds are checked: texts end in a newline, which nothing reads past."""
+    return np.int64(alphabet[codes[at]])
+
+
+@_compiled
+def _next(codes, at, alphabet):  # type: ignore[no-untyped-def]
+    """The next place after `at` that is not skipped."""
+    at += 1
+    while _entry(codes, at, alphabet) & KIND == SKIP:
+        at += 1
+    return at
+
+
+@_compiled
+def _put(text, size, code):  # type: ignore[no-untyped-def]
+    """Append a code point as UTF-8 and return the new size."""
+    if code < 0x80:
+        text[size] = code
+        return size + 1
+    if code < 0x800:
+        text[size] = 0xC0 | code >> 6
+        text[size + 1] = 0x80 | code & 63
+        return size + 2
+    if code < 0x10000:
+        text[size] = 0xE0 | code >> 12
+        text[size + 1] = 0x80 | code >> 6 & 63
+        text[size + 2] = 0x80 | code & 63
+        return size + 3
+    text[size] = 0xF0 | code >> 18
+    text[size + 1] = 0x80 | code >> 12 & 63
+    text[size + 2] = 0x80 | code >> 6 & 63
+    text[size + 3] = 0x80 | code & 63
+    return size + 4
+
+
+@_compiled
+def _joins(codes, at, alphabet, kind, before, letters):  # type: ignore[no-untyped-def]
+    """Whether a point or comma stands inside a word: 1,500 and 1.5 and U.S. (but not J.Smith)."""
+    if kind not in (POINT, COMMA):
+        return False
+    after = _next(codes, at, alphabet)
+    following = _entry(codes, after, alphabet) & KIND
+    if before == DIGIT:
+        return following == DIGIT
+    if kind == COMMA or letters != 1 or following != LETTER:
+        return False
+    beyond = _entry(codes, _next(codes, after, alphabet), alphabet) & KIND
+    return beyond not in (LETTER, DIGIT)
+
+
+@_compiled
+def _read_word(codes, at, alphabet, text, size, seed):  # type: ignore[no-untyped-def]
+    """Write the folded word that starts at a place, and hash it (FNV-1a over code points, not yet mixed).
+
+    Returns the place after it, the size of the text, the hash, its number of letters and the cases among them.
+    """
+    h = seed
+    length = letters = cases = 0  # letters: since the last point
+    kind = SEPARATOR
+    while True:
+        entry = _entry(codes, at, alphabet)
+        before = kind
+        kind = entry & KIND
+        if kind in (LETTER, DIGIT):
+            code = entry >> FOLDED
+            size = _put(text, size, code)
+            h = (h ^ np.uint64(code)) * FNV_PRIME
+            if entry & SECOND:
+                code = SECOND_LETTERS[entry >> 6 & 3]
+                size = _put(text, size, code)
+                h = (h ^ np.uint64(code)) * FNV_PRIME
+            cases |= entry & (UPPER | LOWER)
+            length += 1
+            letters += 1
+        elif kind == SKIP:
+            kind = before
+        elif not _joins(codes, at, alphabet, kind, before, letters):
+            return at, size, h, length, cases
+        else:
+            letters = 0
+            if before == DIGIT and kind == POINT:
+                size = _put(text, size, 46)
+                h = (h ^ np.uint64(46)) * FNV_PRIME
+        at += 1
+
+
+@_compiled
+def _read_run(codes, at, alphabet, text, size, seed, words, count):  # type: ignore[no-untyped-def]
+    """Write a run of letters without spaces; it gives a word for each two neighbours, or one for a single letter.
+
+    Returns the place after it, the size of the text and the number of words.
+    """
+    run = 0
+    last = seed
+    while True:
+        entry = _entry(codes, at, alphabet)
+        if entry & KIND == UNSPACED:
+            size = _put(text, size, entry >> FOLDED)
+            code = np.uint64(entry >> FOLDED)
+            if run:
+                words[count] = _hashed((last ^ code) * FNV_PRIME)
+                count += 1
+            last = (seed ^ code) * FNV_PRIME
+            run += 1
+        elif entry & KIND != SKIP:
+            break
+        at += 1
+    if run == 1:
+        words[count] = _hashed(last)
+        count += 1
+    return at, size, count
+
+
+@_compiled
+def _hashed(h):  # type: ignore[no-untyped-def]
+    """A word of class plain."""
+    return np.uint32(_mix(h) >> np.uint64(34)) << np.uint32(2)
+
+
+@_compiled
+def _classified(word, first, cases, length, opening, calendar):  # type: ignore[no-untyped-def]
+    """Put a word's class below its hash, by its first letter, its cases and whether it begins a sentence."""
+    mask = calendar.size - 1
+    slot = np.int64(word >> np.uint32(2)) & mask
+    while calendar[slot]:
+        if calendar[slot] | np.uint32(3) == word | np.uint32(3):
+            # An entry of class name (May, March) is a date only where it is capitalised.
+            if calendar[slot] & np.uint32(3) == CALENDAR or first & UPPER:
+                return word | np.uint32(CALENDAR)
+            return word
+        slot = (slot + 1) & mask
+    if first & KIND == DIGIT:
+        return word | np.uint32(NUMBER)
+    capitals = length > 1 and cases & LOWER == 0
+    if first & UPPER and (capitals or not opening):
+        return word | np.uint32(NAME)
+    return word
+
+
+@_compiled
+def _unname(words, start, end):  # type: ignore[no-untyped-def]
+    """Make plain words of names, in a line whose capitals say nothing."""
+    for i in range(start, end):
+        if words[i] & np.uint32(3) == NAME:
+            words[i] ^= np.uint32(NAME)
+
+
+@_compiled
+def fold(codes, boundary, alphabet, calendar, seed):  # type: ignore[no-untyped-def]
+    """Fold and tokenise the code points of headline, newline (at `boundary`), body, newline.
+
+    Returns the folded text (UTF-8; one space between words, a newline after the headline), the words and how many of
+    them are the headline's.
+    """
+    text = np.empty(5 * codes.size + 5, np.uint8)
+    words = np.empty(codes.size + 1, np.uint32)
+    size = count = headline = at = 0
+    opening = True  # the next word begins a sentence
+    abbreviation = False  # the last word was short and capitalised: Mr, Gen, U.S.
+    before = NEWLINE
+    line = 0  # first word of the line
+    lower = long_lower = False  # whether the line has small letters, and a longer word that starts with one
+    while at < codes.size:
+        entry = _entry(codes, at, alphabet)
+        kind = entry & KIND
+        if kind in (LETTER, DIGIT, UNSPACED):
+            if count > headline:
+                size = _put(text, size, 32)
+            if kind == UNSPACED:
+                at, size, count = _read_run(codes, at, alphabet, text, size, seed, words, count)
+                abbreviation = False
+            else:
+                at, size, h, length, cases = _read_word(codes, at, alphabet, text, size, seed)
+                words[count] = _classified(_hashed(h), entry, cases, length, opening, calendar)
+                count += 1
+                abbreviation = entry & UPPER != 0 and length < 4
+                lower |= cases & LOWER != 0
+                long_lower |= length > 4 and entry & LOWER != 0
+            opening = False
+            before = kind
+            continue
+        if kind == STOP or (kind == POINT and not abbreviation):
+            opening = True
+        elif kind == QUOTE:
+            opening |= before in (SPACE, NEWLINE)
+        elif kind == SPACE:
+            opening |= before == NEWLINE
+        elif kind == NEWLINE:
+            opening |= before == NEWLINE or at == boundary
+            if not lower or (at == boundary and not long_lower):
+                _unname(words, line, count)
+            line, lower = count, False
+            if at == boundary:
+                headline = count
+                size = _put(text, size, 10)
+        before = before if kind == SKIP else kind
+        at += 1
+    return text[:size], words[:count].copy(), headline
+
+
+@_compiled
+def shingles(words, size):  # type: ignore[no-untyped-def]
+    """One 64-bit hash for each run of `size` words, of their 30-bit hashes alone."""
+    count = max(words.size - size + 1, 0)
+    out = np.empty(count, np.uint64)
+    for i in range(count):
+        h = np.uint64(0)
+        for j in range(size):
+            h = (h + np.uint64(words[i + j] >> np.uint32(2))) * np.uint64(0x9E3779B97F4A7C15)
+        out[i] = _mix(h)
+    return out
+
+
+@_compiled
+def signature(hashes, a, b):  # type: ignore[no-untyped-def]
+    """MinHash of the upper halves of 64-bit hashes: murmur3 finaliser, then min of a * h + b mod 2**32."""
+    out = np.full(a.size, 0xFFFFFFFF, np.uint32)
+    for i in range(hashes.size):
+        h = np.uint32(hashes[i] >> np.uint64(32))
+        h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+        h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+        h = np.uint32(h ^ (h >> np.uint32(16)))
+        for k in range(a.size):
+            out[k] = min(out[k], np.uint32(a[k] * h + b[k]))
+    return out
+
+
+@_compiled
+def _level(count, target, coarsest, most):  # type: ignore[no-untyped-def]
+    """Negative binary logarithm of the sampling rate for a text of so many shingles."""
+    level = 0
+    while (level < coarsest and count >> level >= 2 * target) or count >> level > most:
+        level += 1
+    return level
+
+
+@_compiled
+def _add(keys, table, count, key):  # type: ignore[no-untyped-def]
+    """Add a key that is not there yet; `table` is a hash table of places in `keys`, plus one."""
+    mask = np.int64(table.size - 1)
+    slot = np.int64(key) & mask
+    while table[slot]:
+        if keys[table[slot] - 1] == key:
+            return count
+        slot = (slot + 1) & mask
+    keys[count] = key
+    table[slot] = count + 1
+    return count + 1
+
+
+@_compiled
+def index_keys(words, shingle, target, coarsest, most, a, b, bands, rows, band_limit):  # type: ignore[no-untyped-def]
+    """Distinct keys, unsorted: sampled shingle hashes (from 0 up), LSH bands (below 0) if there are few shingles."""
+    hashes = shingles(words, shingle)
+    level = _level(hashes.size, target, coarsest, most)
+    keys = np.empty(hashes.size + bands, np.int32)
+    slots = 64
+    while slots < 2 * keys.size:
+        slots *= 2
+    table = np.zeros(slots, np.int32)
+    count = 0
+    for h in hashes:
+        if level == 0 or h >> np.uint64(64 - level) == 0:
+            count = _add(keys, table, count, np.int32(h & LOW_31))
+    if hashes.size <= band_limit:
+        values = signature(hashes, a, b)
+        for band in range(bands):
+            h = np.uint64(band)
+            for value in values[band * rows : (band + 1) * rows]:
+                h = _mix(h ^ np.uint64(value)) + np.uint64(band)
+            count = _add(keys, table, count, ~np.int32(h & LOW_31))
+    return keys[:count].copy()

@@ -1,0 +1,197 @@
+"""Whether two texts are one story, and how they are related: a pure function of what they share and what differs."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import exp, log1p
+from typing import Final
+
+from worker.core.evidence import Evidence
+
+
+class Relation(StrEnum):
+    """How a text is related to another of its story."""
+
+    EXACT = "exact"
+    """The same normalised text."""
+    NEAR = "near"
+    """Small edits throughout."""
+    REVISION = "revision"
+    """A later version of one item by one source."""
+    SYNDICATED = "syndicated"
+    """One carries the other's body, or both carry the same wire body."""
+    DERIVED = "derived"
+    """Its own text around passages taken from another."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the strongest relation, counting up."""
+        return _ORDER.index(self)
+
+    @property
+    def is_strong(self) -> bool:
+        """Strong relations tie texts into one story; `derived` only attaches."""
+        return self is not Relation.DERIVED
+
+
+_ORDER: Final = tuple(Relation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of a text besides its words, over all its appearances.
+
+    Aggregated by minimum and union only, so that it cannot depend on which appearance came first.
+    """
+
+    published: float | None = None
+    """Earliest plausible publication, POSIX seconds."""
+    sources: frozenset[str] = field(default_factory=frozenset)
+    items: frozenset[str] = field(default_factory=frozenset)
+    """Identities: source and external id, or source and canonical URL."""
+    credits: frozenset[str] = field(default_factory=frozenset)
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict on one pair; `relation` is None when the two are different stories."""
+
+    relation: Relation | None
+    strength: float
+    """Probability, by the model below, that the two are one story."""
+    reasons: tuple[str, ...]
+    """The features that decided, in plain words, weightiest first."""
+
+
+MIN_WORDS: Final = 12
+"""Shorter texts (stubs, consent pages, bare headlines) match only when every word is the same."""
+
+REACH: Final = 0.3
+"""Containment of the shorter text from which a copy is called syndicated rather than derived."""
+
+QUOTE: Final = 0.04
+"""Containment of the shorter text below which two texts on one event only share a quotation, not their story."""
+
+WEIGHTS: Final = {
+    "long": 1.122,
+    "facts": 0.296,
+    "numbers": 6.183,
+    "names": 6.341,
+    "headline": 1.08,
+    "conflicts": -1.624,
+    "name_conflicts": -2.094,
+    "agreements": 0.76,
+    "apart_one_source": -1.225,
+    "apart_two_sources": -0.42,
+}
+"""Logistic regression over the features of `_features`, fitted by `benchmarks/fit.py`."""
+
+BIAS: Final = -11.182
+
+_USUAL: Final = {
+    "long": 3.82,
+    "facts": 2.77,
+    "numbers": 0.62,
+    "names": 0.73,
+    "headline": 0.58,
+    "conflicts": 0.51,
+    "name_conflicts": 0.12,
+    "agreements": 1.21,
+    "apart_one_source": 1.67,
+    "apart_two_sources": 1.22,
+}
+"""Means over the pairs the model was fitted on: what a reason is measured against."""
+
+_NEAR_OVERLAP: Final = 0.75
+_NEAR_LENGTH: Final = 0.85
+_REVISION_HOURS: Final = 48.0
+_HOURS_CAP: Final = 240.0
+_SAME_ITEM: Final = 4.0
+_UNKNOWN_HOURS: Final = 6.0
+_NO_HEADLINE: Final = 0.4
+
+
+def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
+    """Say whether texts a and b are one story, and how they are related. Swapping a and b changes nothing."""
+    if _identical(evidence):
+        return Decision(Relation.EXACT, 1.0, ("every word is the same",))
+    if min(evidence.words_a, evidence.words_b) < MIN_WORDS or not evidence.shared_words:
+        return Decision(None, 0.0, (f"under {MIN_WORDS} words, and not the same",))
+    features = _features(evidence, _hours_apart(a, b), bool(a.sources & b.sources))
+    score = BIAS + sum(WEIGHTS[name] * value for name, value in features.items())
+    same_item = bool(a.items & b.items)
+    if same_item:
+        score += _SAME_ITEM
+    strength = 1 / (1 + exp(-max(min(score, 60.0), -60.0)))
+    reach = max(evidence.containment_a, evidence.containment_b)
+    relation = None
+    if score > 0 and reach >= QUOTE:
+        relation = _relation(evidence, a, b, features["headline"], same_item)
+    return Decision(relation, strength, _reasons(evidence, features, a, b, same_item))
+
+
+def _identical(evidence: Evidence) -> bool:
+    return evidence.words_a == evidence.words_b == evidence.longest_passage or (
+        evidence.words_a == evidence.words_b and evidence.jaccard == 1.0 and evidence.words_a <= 5
+    )
+
+
+def _features(e: Evidence, hours: float | None, same_source: bool) -> dict[str, float]:
+    apart = log1p(_UNKNOWN_HOURS if hours is None else min(hours, _HOURS_CAP))
+    headline = min(e.headline_a, e.headline_b)
+    per_cent = 100 / (e.shared_words + 20)
+    return {
+        "long": log1p(e.long_words),
+        "facts": log1p(e.facts),
+        "numbers": (e.numbers_shared + 1) / (min(e.numbers_a, e.numbers_b) + 1.5),
+        "names": (e.names_shared + 1) / (min(e.names_a, e.names_b) + 1.5),
+        "conflicts": log1p(e.slots_conflict * per_cent),
+        "agreements": log1p(e.slots_agree),
+        "name_conflicts": log1p(e.names_conflict * per_cent),
+        "headline": e.headline_shared / headline if headline else _NO_HEADLINE,
+        "apart_one_source": apart if same_source else 0.0,
+        "apart_two_sources": 0.0 if same_source else apart,
+    }
+
+
+def _hours_apart(a: Profile, b: Profile) -> float | None:
+    if a.published is None or b.published is None:
+        return None
+    return abs(a.published - b.published) / 3600
+
+
+def _relation(e: Evidence, a: Profile, b: Profile, headline: float, same_item: bool) -> Relation:
+    shorter, longer = sorted((e.words_a, e.words_b))
+    reach = max(e.containment_a, e.containment_b)
+    if same_item and reach >= REACH:
+        return Relation.REVISION
+    hours = _hours_apart(a, b)
+    same_source = bool(a.sources & b.sources)
+    if same_source and hours is not None and hours <= _REVISION_HOURS and reach >= REACH and (
+        headline >= 0.6 or min(e.lead_a, e.lead_b) >= 0.5
+    ):
+        return Relation.REVISION
+    if e.shared_words >= _NEAR_OVERLAP * longer and shorter >= _NEAR_LENGTH * longer:
+        return Relation.NEAR
+    return Relation.SYNDICATED if reach >= REACH else Relation.DERIVED
+
+
+def _reasons(e: Evidence, features: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
+    hours = _hours_apart(a, b)
+    apart = "publication times unknown" if hours is None else f"{hours:.0f} hours apart"
+    words = {
+        "long": f"{e.long_words} words in long shared passages, the longest {e.longest_passage}",
+        "facts": f"{e.facts} numbers, names and dates inside shared passages",
+        "numbers": f"{e.numbers_shared} of {min(e.numbers_a, e.numbers_b)} numbers in common",
+        "names": f"{e.names_shared} of {min(e.names_a, e.names_b)} names in common",
+        "conflicts": f"{e.slots_conflict} slots hold different numbers or dates",
+        "agreements": f"{e.slots_agree} slots hold the same number or date",
+        "name_conflicts": f"{e.names_conflict} slots hold different names",
+        "headline": f"{e.headline_shared} of {min(e.headline_a, e.headline_b)} headline words in common",
+        "apart_one_source": f"one source, {apart}",
+        "apart_two_sources": f"{apart}",
+    }
+    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in features.items()}
+    ranked = sorted(weight, key=lambda name: (-abs(weight[name]), name))
+    said = tuple(words[name] for name in ranked if abs(weight[name]) >= 0.5)[:5]
+    return (("same item of one source",) if same_item else ()) + said

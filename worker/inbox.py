@@ -1,0 +1,209 @@
+"""The inbox on disk: what counts as complete, claims by rename, and where files end.
+
+    incoming/<source>/…  →  processing/<batch>/<source>/…  →  done/YYYY-MM-DD/<source>/…  |  failed/<source>/…
+
+Every step is one rename, so a file is always in exactly one place, whatever dies. A batch is a folder of claimed
+files; its name is all a task carries.
+"""
+
+import errno
+import itertools
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+JUNK = {"thumbs.db", "desktop.ini", ".ds_store"}
+UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
+BATCH_FILES = 100
+BATCH_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The four folders under one root."""
+
+    root: Path
+
+    @property
+    def incoming(self) -> Path:
+        """Where people drop files."""
+        return self.root / "incoming"
+
+    @property
+    def processing(self) -> Path:
+        """Claimed files, one folder a batch."""
+        return self.root / "processing"
+
+    @property
+    def done(self) -> Path:
+        """Files whose every record is accounted for."""
+        return self.root / "done"
+
+    @property
+    def failed(self) -> Path:
+        """Files that could not be read, each with its reason beside it."""
+        return self.root / "failed"
+
+    def create(self) -> None:
+        """Make the folders that are missing."""
+        for folder in (self.incoming, self.processing, self.done, self.failed):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def wanted(name: str) -> bool:
+    """Tell a news file from what desktops, FTP servers and rsync leave beside it."""
+    lower = name.lower()
+    return not (name.startswith((".", "~$")) or lower in JUNK or lower.endswith(UNFINISHED))
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the regular files below `folder`, in name order; links, devices and pipes are never followed."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if not wanted(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(Path(entry.path))
+            continue
+        with suppress(FileNotFoundError):
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode):
+                yield Path(entry.path), status
+
+
+def complete(inbox: Inbox, settle: float) -> Iterator[tuple[Path, int]]:
+    """Yield (path, bytes) of the dropped files nobody is writing any more.
+
+    A file is complete when it has not been written for `settle` seconds; one that arrives by rename brings its old
+    mtime along and is complete at once. A clock that runs ahead (a network share's) only costs waiting.
+    """
+    now = time.time()
+    for path, status in walk(inbox.incoming):
+        if now - status.st_mtime >= settle:
+            yield path, status.st_size
+
+
+def batches(files: Iterator[tuple[Path, int]]) -> Iterator[list[Path]]:
+    """Cut files into batches: small ones together, so that a task is worth its message; a big one alone."""
+    batch: list[Path] = []
+    total = 0
+    for path, size in files:
+        if batch and (len(batch) >= BATCH_FILES or total + size > BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(path)
+        total += size
+    if batch:
+        yield batch
+
+
+def claim(inbox: Inbox, files: Sequence[Path]) -> str | None:
+    """Move files into a new batch; return its name, or None when all of them were gone before us."""
+    batch = f"{int(time.time() * 1000):013d}-{secrets.token_hex(4)}"
+    claimed = 0
+    for path in files:
+        target = inbox.processing / batch / path.relative_to(inbox.incoming)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.rename(target)
+            claimed += 1
+    if not claimed:
+        _remove_empty(inbox.processing / batch)
+        return None
+    return batch
+
+
+def claimed_batches(inbox: Inbox) -> list[str]:
+    """Name the batches that are not finished, oldest first."""
+    return sorted(entry.name for entry in os.scandir(inbox.processing) if entry.is_dir(follow_symlinks=False))
+
+
+def batch_files(inbox: Inbox, batch: str) -> list[tuple[Path, Path]]:
+    """List a batch's files as (where it lies, path as it was dropped); empty when another worker was faster."""
+    folder = inbox.processing / batch
+    return [(path, path.relative_to(folder)) for path, _ in walk(folder)]
+
+
+def finish(inbox: Inbox, path: Path, relative: Path, error: str | None, now: datetime) -> None:
+    """Move a claimed file to its end, never over another; a failed one gets `NAME.error.json` beside it.
+
+    Does nothing when another worker has moved it already.
+    """
+    folder = inbox.failed if error is not None else inbox.done / f"{now.astimezone(UTC):%Y-%m-%d}"
+    try:
+        end = _move(path, folder / relative)
+    except FileNotFoundError:
+        return
+    if error is not None:
+        report = end.with_name(_fitting(end.name, ".error.json"))
+        temporary = report.with_name(f".{secrets.token_hex(8)}.tmp")
+        reason = {"file": printable(relative), "error": error, "failed_at": now.isoformat()}
+        temporary.write_bytes(orjson.dumps(reason, option=orjson.OPT_INDENT_2) + b"\n")
+        temporary.replace(report)
+
+
+def clear(inbox: Inbox, batch: str) -> None:
+    """Remove a batch's folders when nothing is left in them."""
+    _remove_empty(inbox.processing / batch)
+
+
+def give_back(inbox: Inbox, path: Path) -> Path:
+    """Move a failed file back into `incoming/` and forget its report (`newsfold retry`)."""
+    back = _move(path, inbox.incoming / path.relative_to(inbox.failed))
+    path.with_name(_fitting(path.name, ".error.json")).unlink(missing_ok=True)
+    return back
+
+
+def printable(path: Path) -> str:
+    """Spell a path so that any database and terminal takes it: bytes that are no UTF-8 and controls escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def _move(path: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count():
+        free = target if number == 0 else target.with_name(_fitting(target.name, f"~{number}"))
+        try:
+            # A link fails where a rename would overwrite. Dying between link and unlink leaves one file under two
+            # names, which the next sweep recognises.
+            os.link(path, free, follow_symlinks=False)
+        except FileExistsError:
+            if free.samefile(path):
+                path.unlink()
+                return free
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.ENOSYS, errno.EMLINK):
+                raise
+            if free.exists():  # a file system without hard links: check, then rename
+                continue
+            shutil.move(path, free)
+            return free
+        path.unlink()
+        return free
+    raise AssertionError("unreachable: itertools.count does not end")
+
+
+def _fitting(name: str, suffix: str) -> str:
+    # 255 bytes is what common file systems take for a name.
+    raw = os.fsencode(name)[: 255 - len(suffix)]
+    return os.fsdecode(raw) + suffix
+
+
+def _remove_empty(folder: Path) -> None:
+    for place, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            Path(place).rmdir()

@@ -1,0 +1,1 @@
+"""One module a format; `worker.parsing.registry` lists them."""

@@ -1,0 +1,31 @@
+"""tar (POSIX.1-2001 pax, GNU, ustar), read as a stream; nothing is extracted to disk."""
+
+from worker.core.article import Rejected
+from worker.parsing.format import Format, Records
+from worker.parsing.sanitise import clean_line
+from worker.parsing.source import OneWay, Source
+
+
+def matches(source: Source) -> bool:
+    """Whether this is a tar: its first header carries the magic of ustar."""
+    return source.head[257:262] == b"ustar"
+
+
+def _read(source: Source) -> Records:
+    import tarfile
+
+    with tarfile.open(fileobj=source.buffered(), mode="r|") as archive:
+        for member in archive:
+            if member.isdir():
+                continue
+            content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+            if content is None:
+                source.budget.enter(source.depth + 1, source.name)
+                yield Rejected(f"{source.name}!{clean_line(member.name)[:200]}", "a link, device or sparse file")
+            else:
+                yield source.member(OneWay(content), member.name)
+            # A stream is never looked back into: without this the list of headers grows with the archive.
+            archive.members.clear()
+
+
+FORMAT = Format(name="tar", family="containers", standard="tar (POSIX.1-2001 pax, GNU, ustar)", matches=matches, read=_read)

@@ -1,0 +1,80 @@
+"""The limits on what comes out of containers, so that a small file cannot become an endless one."""
+
+import io
+from typing import TYPE_CHECKING, Protocol
+
+from worker.core.errors import ParseError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAX_TOTAL_BYTES = 1_000_000_000
+"""Most that may come out of one delivered file, all its members together."""
+
+MAX_RATIO = 100
+"""Most bytes out for one byte in, looked at once `RATIO_FROM_BYTES` have come out."""
+
+RATIO_FROM_BYTES = 8_000_000
+
+MAX_DEPTH = 2
+"""Containers inside one another; a compressed tar counts as one."""
+
+MAX_MEMBERS = 10_000
+
+
+class LimitError(ParseError):
+    """A container went past a limit: it is not read any further, unlike one whose member is merely broken."""
+
+
+class Budget:
+    """What may still come out of one delivered file, shared by all the containers in it."""
+
+    def __init__(self) -> None:
+        self.out = 0
+        self.members = 0
+
+    def spend(self, size: int, name: str) -> None:
+        """Count bytes that came out. Raises LimitError."""
+        self.out += size
+        if self.out > MAX_TOTAL_BYTES:
+            raise LimitError(f"{name}: unpacks to more than {MAX_TOTAL_BYTES:,} bytes")
+
+    def enter(self, depth: int, name: str) -> None:
+        """Count a member. Raises LimitError."""
+        self.members += 1
+        if self.members > MAX_MEMBERS:
+            raise LimitError(f"{name}: more than {MAX_MEMBERS:,} members")
+        if depth > MAX_DEPTH:
+            raise LimitError(f"{name}: containers nested more than {MAX_DEPTH} deep")
+
+
+class Inflater(Protocol):
+    """Bytes of a compressed stream in, plain bytes out, with the count of what has gone in."""
+
+    consumed: int
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` plain bytes; empty at the end."""
+
+
+class Inflated(io.RawIOBase):
+    """The plain bytes of a compressed stream, counted against a budget and a ratio as they are read."""
+
+    def __init__(self, inflater: Inflater, budget: Budget, name: str):
+        self._inflater = inflater
+        self._budget = budget
+        self._name = name
+        self._out = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        chunk = self._inflater.read(len(view))
+        view[: len(chunk)] = chunk
+        self._out += len(chunk)
+        self._budget.spend(len(chunk), self._name)
+        if self._out > RATIO_FROM_BYTES and self._out > MAX_RATIO * self._inflater.consumed:
+            raise LimitError(f"{self._name}: unpacks to more than {MAX_RATIO} times its size")
+        return len(chunk)

@@ -1,0 +1,74 @@
+"""Clean text once, at the edge: what no database, terminal or Unicode algorithm can be trusted with goes out here.
+
+Everything else stays as its publisher delivered it; folding for comparison is `worker.core.normalise`'s business.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from worker.core.article import Article
+
+MAX_COMBINING = 8
+"""Longest run of combining marks kept. Real orthographies stay below 5; a run of a million holds NFC for a minute."""
+
+MAX_NESTING = 16
+"""Depth of metadata kept; what lies deeper is dropped."""
+
+_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# The blocks that hold nothing but combining marks; other marks (Indic vowel signs) do not reorder under NFC.
+_COMBINING = "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+_COMBINING_RUN = re.compile(f"([{_COMBINING}]{{{MAX_COMBINING}}})[{_COMBINING}]+")
+
+
+def clean_text(text: str) -> str:
+    """Text with `\\n` line ends and without NUL, surrogates, control characters and endless combining runs."""
+    if not text.isascii() or not text.isprintable():
+        text = _LINE_ENDS.sub("\n", text)
+        text = _FORBIDDEN.sub("", text)
+        text = _COMBINING_RUN.sub(r"\1", text)
+    return text
+
+
+def clean_line(text: str) -> str:
+    """The same for a field of one line: runs of white space become one space."""
+    return " ".join(clean_text(text).split())
+
+
+def clean_value(value: Any, depth: int = 0) -> Any:
+    """A JSON value with every string in it cleaned; numbers JSON has no name for and excess depth become None."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth >= MAX_NESTING:
+        return None
+    if isinstance(value, Mapping):
+        return {clean_line(str(key)): clean_value(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [clean_value(item, depth + 1) for item in value]
+    return clean_text(str(value))
+
+
+def clean_article(article: Article) -> Article:
+    """The article with all its strings cleaned; empty strings in optional fields become None."""
+    optional = ("external_id", "source", "url", "byline", "language", "version", "credit", "dateline")
+    return replace(
+        article,
+        text=_trim(clean_text(article.text)),
+        headline=clean_line(article.headline),
+        metadata=clean_value(article.metadata),
+        **{name: clean_line(getattr(article, name) or "") or None for name in optional},
+    )
+
+
+def _trim(text: str) -> str:
+    """Without blank lines at either end; the first line keeps its indent."""
+    return text.strip("\n").rstrip() if text.strip() else ""

@@ -1,0 +1,64 @@
+"""The shapes of JSON records newsfold knows, the most particular first. A new one: one module, one line here."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from worker.core.article import Article, Rejected
+from worker.parsing.shape import Shape
+from worker.parsing.shapes import belga360, jsonfeed, ninjs, plain
+
+SHAPES: tuple[Shape, ...] = (jsonfeed.SHAPE, ninjs.SHAPE, belga360.SHAPE, plain.SHAPE)
+
+LISTS = (
+    "articles", "items", "item", "data", "results", "records", "docs", "documents", "entries", "news", "stories", "hits",
+    "newsObjects",
+)  # fmt: skip
+"""Fields under which a file keeps its list of records."""
+
+_MAX_LEVELS = 3
+
+
+def articles(value: Any, position: str) -> Iterator[Article | Rejected]:
+    """The articles of one JSON value: a record, a list of records, or an object around one list of records."""
+    for place, record in _records(value, position, 0):
+        yield from _read(record, place)
+
+
+def _records(value: Any, position: str, level: int) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list) and level < _MAX_LEVELS:
+        for number, item in enumerate(value, 1):
+            yield from _records(item, f"{position} record {number}".strip(), level + 1)
+    elif (inner := _wrapped(value)) is not None and level < _MAX_LEVELS:
+        yield from _records(inner, position, level + 1)
+    else:
+        yield position, value
+
+
+def _wrapped(value: Any) -> Any:
+    """The list inside an object that is no record itself: `{"articles": [...]}`, or one level further in."""
+    if not isinstance(value, dict) or any(shape.matches(value) for shape in SHAPES):
+        return None
+    for key in LISTS:
+        inner = value.get(key)
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            return inner
+        if isinstance(inner, dict):
+            return inner
+    lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
+    return lists[0] if len(lists) == 1 else None
+
+
+def _read(record: Any, position: str) -> Iterator[Article | Rejected]:
+    if not isinstance(record, dict):
+        yield Rejected(position, f"a JSON {type(record).__name__}, not an object")
+        return
+    shape = next((shape for shape in SHAPES if shape.matches(record)), None)
+    if shape is None:
+        yield Rejected(position, "no text: none of the object's fields is known as a text")
+        return
+    for item in shape.read(record):
+        if isinstance(item, Article):
+            yield replace(item, metadata={"format": shape.name, **item.metadata})
+        else:
+            yield Rejected(f"{position} {item.position}".strip(), item.reason)

@@ -1,0 +1,233 @@
+"""From a file to stories: parse, prepare, store, link, close. The same path for `ingest`, `run` and the workers."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
+
+from models.dialect import insert_new
+from models.engine import reading, transact
+from models.tables import Article as ArticleRow
+from models.tables import IndexVersion, Text
+from worker import ledger, linking, store
+from worker.core.article import Article, Rejected
+from worker.core.errors import NewsfoldError, ParseError
+from worker.core.fingerprint import INDEX_VERSION, fingerprint
+from worker.core.normalise import canonical_url, normalise
+from worker.parsing import parse
+
+log = structlog.get_logger()
+
+CHUNK = 256
+"""Articles a transaction: large enough to share its cost, small enough to repeat after a crash."""
+
+
+class IndexVersionError(NewsfoldError):
+    """The database was indexed by another version. Raised when a pipeline opens; `newsfold rebuild` mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a file ended."""
+
+    drop: ledger.Drop
+    state: str
+    received: int
+    new: int
+    duplicate: int
+    rejected: int
+    error: str | None
+    finished_at: datetime
+
+
+@dataclass(slots=True)
+class _Open:
+    """A file being worked on."""
+
+    entry: ledger.Entry
+    position: int = 0
+    waiting: list[store.Incoming] = field(default_factory=list)
+    rejected: list[tuple[int, str, str]] = field(default_factory=list)
+    error: str | None = None
+
+
+class Pipeline:
+    """The two transactions, and the order in which files go through them."""
+
+    def __init__(self, engine: Engine, index_version: int) -> None:
+        self._engine = engine
+        self._index_version = index_version
+
+    @classmethod
+    def open(cls, engine: Engine) -> Self:
+        """Check the index version, entering it when the database is new. Raises IndexVersionError."""
+        with reading(engine) as connection:
+            row = connection.execute(select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())).first()
+        if row is None:
+            entry = {"name": INDEX_VERSION, "created_at": datetime.now(UTC)}
+            transact(engine, lambda connection: connection.execute(insert_new(connection, IndexVersion), entry))
+            return cls.open(engine)
+        if row.name != INDEX_VERSION:
+            raise IndexVersionError(
+                f"the database is indexed as {row.name!r}, this newsfold makes {INDEX_VERSION!r}; run `newsfold rebuild`"
+            )
+        return cls(engine, row.id)
+
+    def ingest(
+        self, drops: Sequence[ledger.Drop], progress: Callable[[int], object] = lambda articles: None
+    ) -> Iterator[Outcome]:
+        """Ingest files and yield how each ended, after it is in the database for good.
+
+        `progress` hears of articles as they are linked. Files share transactions; when one of them fails in a way
+        nobody foresaw, each is tried alone, so that it takes no other down.
+        """
+        entries = transact(self._engine, lambda connection: ledger.open_entries(connection, drops))
+        fresh, alone = [], []
+        for entry in entries:
+            if entry.state != "received":
+                yield self._outcome(entry)
+            elif entry.attempts > ledger.ATTEMPTS:
+                reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
+                yield self._close(_Open(entry, error=reason))
+            else:
+                (fresh if entry.attempts == 1 else alone).append(entry)
+        finished = set()
+        try:
+            for outcome in self._together(fresh, progress):
+                finished.add(outcome.drop.claim)
+                yield outcome
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("batch failed, its files are tried one by one", files=len(fresh))
+        for entry in [one for one in fresh if one.drop.claim not in finished] + alone:
+            yield from self._alone(entry, progress)
+
+    def link(self, text_ids: Sequence[int]) -> None:
+        """Link texts that are stored already."""
+        linking.link(self._engine, text_ids, self._index_version)
+
+    def _alone(self, entry: ledger.Entry, progress: Callable[[int], object]) -> Iterator[Outcome]:
+        try:
+            yield from self._together([entry], progress)
+        except OperationalError:  # the database's fault, not the file's
+            raise
+        except Exception as error:
+            log.exception("file failed", path=entry.drop.path)
+            reason = f"unexpected {type(error).__name__}; the log of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC says more"
+            yield self._close(_Open(entry, error=reason))
+
+    def _together(self, entries: Sequence[ledger.Entry], progress: Callable[[int], object]) -> Iterator[Outcome]:
+        waiting: list[_Open] = []
+        for entry in entries:
+            file = _Open(entry)
+            waiting.append(file)
+            for found in _read(file):
+                file.waiting.append(found)
+                if sum(len(one.waiting) for one in waiting) >= CHUNK:
+                    self._commit(waiting, progress)
+                    yield from (self._close(one) for one in waiting[:-1])
+                    waiting = [file]
+        self._commit(waiting, progress)
+        yield from (self._close(one) for one in waiting)
+
+    def _commit(self, files: Sequence[_Open], progress: Callable[[int], object]) -> None:
+        """Store and link what waits: transaction one, then transaction two."""
+        batch = [one for file in files for one in file.waiting]
+
+        def work(connection: store.Connection) -> list[int]:
+            unlinked = store.add(connection, batch) if batch else []
+            for file in files:
+                ledger.advance(connection, file.entry.id, file.position, file.rejected)
+            return unlinked
+
+        linking.link(self._engine, transact(self._engine, work), self._index_version)
+        for file in files:
+            file.waiting, file.rejected = [], []
+        progress(len(batch))
+
+    def _close(self, file: _Open) -> Outcome:
+        """Link what an attempt that died left unlinked, then add the file up."""
+        with reading(self._engine) as connection:
+            left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
+            ids = list(connection.scalars(left.where(ArticleRow.delivery_id == file.entry.id, Text.linked.is_(False))))
+        linking.link(self._engine, ids, self._index_version)
+        transact(self._engine, lambda connection: ledger.close_entry(connection, file.entry.id, file.error))
+        return self._outcome(file.entry)
+
+    def _outcome(self, entry: ledger.Entry) -> Outcome:
+        with reading(self._engine) as connection:
+            row = ledger.entry_row(connection, entry.id)
+        return Outcome(
+            entry.drop, row.state, row.received, row.new, row.duplicate, row.rejected, row.error, row.finished_at
+        )
+
+
+def _read(file: _Open) -> Iterator[store.Incoming]:
+    """Parse and prepare a file's records, past those stored by an earlier attempt; note rejections and the error."""
+    entry = file.entry
+    try:
+        with open_regular(entry.drop.file) as stream, closing(parse(stream, Path(entry.drop.path).name)) as records:  # type: ignore[type-var]
+            for number, record in enumerate(records, start=1):
+                file.position = number
+                if number <= entry.position:
+                    continue
+                if isinstance(record, Rejected):
+                    file.rejected.append((number, record.position, record.reason))
+                else:
+                    yield store.Incoming(prepare(record, entry.drop.source), entry.id, entry.received_at)
+    except ParseError as error:
+        file.error = str(error)
+    except OSError as error:
+        file.error = f"cannot be read: {error.strerror}"
+
+
+def prepare(article: Article, source: str | None) -> store.Prepared:
+    """Everything about an article that needs no database: metadata read from the text, fingerprint, identity."""
+    normal = normalise(article)
+    article = replace(
+        article,
+        source=article.source or source,
+        byline=article.byline or normal.byline,
+        dateline=article.dateline or normal.dateline,
+        credit=normal.credit,
+        published_at=normal.published_at,
+    )
+    print_ = fingerprint(normal.headline, normal.body)
+    item = store.short_hash(article.source, article.external_id) if article.external_id else None
+    link = store.short_hash(canonical_url(article.url)) if article.url else None
+    return store.Prepared(article, print_, store.article_key(article), item, link)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file, and nothing that only looks like one: no link, pipe or device. Raises ParseError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ParseError("not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def describe(file: Path, path: str, source: str | None, claim: str | None = None) -> ledger.Drop:
+    """Make the ledger's description of a file; without a claim, path and content name the drop.
+
+    A file that cannot be read is described too: the ledger will say why. Raises FileNotFoundError.
+    """
+    try:
+        with open_regular(file) as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = os.fstat(stream.fileno()).st_size
+    except FileNotFoundError:
+        raise
+    except (OSError, ParseError):
+        return ledger.Drop(file, path, claim or f":{path}", source, None, None)
+    return ledger.Drop(file, path, claim or f"{sha256}:{path}", source, size, sha256)

@@ -1,0 +1,57 @@
+"""Settings: the environment, read once, checked, with defaults that need no server."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from worker.core.errors import NewsfoldError
+
+PREFIX = "NEWSFOLD_"
+
+
+class SettingsError(NewsfoldError):
+    """A setting that cannot work. Raised before anything is opened; the command line exits 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between installations. A plain dataclass: pydantic-settings doubles the start of every command."""
+
+    database_url: str = "sqlite:///newsfold.db"
+    broker_url: str = "memory://"
+    inbox: Path = Path("inbox")
+    settle: float = 1.0
+    """Seconds a dropped file's size and mtime must have rested before it counts as complete."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read `NEWSFOLD_DATABASE_URL`, `NEWSFOLD_BROKER_URL`, `NEWSFOLD_INBOX` and `NEWSFOLD_SETTLE`.
+
+        Raises SettingsError, without the value of a URL: it may hold a password.
+        """
+        default = cls()
+        database_url = environ.get(f"{PREFIX}DATABASE_URL") or default.database_url
+        try:
+            backend = make_url(database_url).get_backend_name()
+        except ArgumentError:
+            raise SettingsError(f"{PREFIX}DATABASE_URL is not a database URL; try sqlite:///newsfold.db") from None
+        if backend not in ("sqlite", "postgresql"):
+            raise SettingsError(f"{PREFIX}DATABASE_URL names {backend}; newsfold keeps to sqlite and postgresql")
+        broker_url = environ.get(f"{PREFIX}BROKER_URL") or default.broker_url
+        if broker_url.partition("://")[0] not in ("memory", "redis", "rediss", "redis+socket"):
+            raise SettingsError(f"{PREFIX}BROKER_URL must start with memory:// or redis://")
+        try:
+            settle = float(environ.get(f"{PREFIX}SETTLE") or default.settle)
+        except ValueError:
+            raise SettingsError(f"{PREFIX}SETTLE must be a number of seconds") from None
+        inbox = Path(environ.get(f"{PREFIX}INBOX") or default.inbox)
+        return cls(database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the broker lives in this process, so that only `newsfold run` can use it."""
+        return self.broker_url.startswith("memory")
