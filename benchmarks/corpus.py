@@ -23,7 +23,7 @@ import orjson
 from benchmarks.drafts import Draft, Topic, Voice, compose
 from benchmarks.families import VARIATIONS, Variant
 from benchmarks.formatting import reset
-from benchmarks.pseudo import PseudoVoice
+from benchmarks.pseudo import PLACES, PseudoVoice
 
 Record = dict[str, Any]
 
@@ -47,6 +47,8 @@ class Original:
     record: Record
     draft: Draft
     topic: Topic
+    sources: set[str]
+    """Outlets that have carried it: each carries it once, or a second version there would be a revision."""
 
 
 class Desk:
@@ -56,13 +58,15 @@ class Desk:
         self.rng, self.language, self.sent = rng, language, 0
         self._prefix = f"{language}{seed}"
         kinds = ("Post", "Courier", "Gazette", "Herald", "Lantern", "Echo", "Online", "Radio", "Times", "Today")
-        self.outlets = [f"{place} {kind}" for kind in kinds for place in _PLACES]
+        self.outlets = [f"{place} {kind}" for kind in kinds for place in PLACES]
 
-    def source(self, besides: str = "") -> str:
-        """An outlet, the big ones more often, and not the one named."""
+    def source(self, taken: set[str] | None = None) -> str:
+        """An outlet, the big ones more often, and none of those taken, to which it is added."""
+        taken = set() if taken is None else taken
         while True:
             chosen = self.outlets[int(len(self.outlets) ** self.rng.random()) - 1]
-            if chosen != besides:
+            if chosen not in taken:
+                taken.add(chosen)
                 return chosen
 
     def record(self, draft: Draft, at: float, source: str, relation: str, parent: Record | None = None) -> Record:
@@ -88,21 +92,21 @@ class Desk:
     def original(self, draft: Draft, topic: Topic, at: float, source: str) -> Original:
         """A report of its own, under an agency's dateline if an agency sent it."""
         if source in AGENCIES and self.rng.random() < 0.8:
-            town = self.rng.choice(_PLACES)
+            town = self.rng.choice(PLACES)
             first = draft.paragraphs[0][0]
             first[0] = f"{town.upper()} ({source}) — {first[0]}"
-        return Original(self.record(draft, at, source, "original"), draft, topic)
+        return Original(self.record(draft, at, source, "original"), draft, topic, {source})
 
     def variant(self, original: Original, relation: str, voice: Voice, at: float) -> Record:
         """A record that goes back to an original, in one of the relations of `VARIATIONS`, or `exact`."""
         parent, rng = original.record, self.rng
         if relation == "exact":
-            record = self.record(original.draft, at, self.source(parent["source"]), relation, parent)
+            record = self.record(original.draft, at, self.source(original.sources), relation, parent)
             record["text"], record["how"] = reset(parent["text"], self.language, rng)
             return record
         made: Variant = VARIATIONS[relation](original.draft, voice, original.topic, rng)
         if relation != "revision":
-            record = self.record(made.draft, at, self.source(parent["source"]), relation, parent)
+            record = self.record(made.draft, at, self.source(original.sources), relation, parent)
         else:
             record = self.record(made.draft, at, parent["source"], relation, parent)
             same_id = rng.random() < 0.5
@@ -132,7 +136,8 @@ def generate(count: int, seed: int = 1) -> Iterator[Record]:
         if draw < TEMPLATED:
             yield _templated(desk, voice, rng, templates, at)
             continue
-        topic = rng.choice(topics) if topics and draw < TEMPLATED + SAME_SUBJECT else voice.topic(rng)
+        again = topics and draw < TEMPLATED + SAME_SUBJECT
+        topic = voice.another_event(rng, rng.choice(topics)) if again else voice.topic(rng)
         picked_up = rng.random() < FAMILY
         original = _original(desk, voice, rng, topic, at, picked_up)
         yield original.record
@@ -176,7 +181,9 @@ def _templated(desk: Desk, voice: PseudoVoice, rng: Random, templates: list[list
     sentences = []
     for raw in template:
         tokens = [f" {voice.number(rng)}" if token[-1].isdigit() and token[1] != "\x00" else token for token in raw]
-        tokens = [f" {voice.number(rng)}" if rng.random() < 0.08 and len(t) > 2 else t for t in tokens[:-1]] + tokens[-1:]
+        tokens = [f" {voice.number(rng)}" if rng.random() < 0.08 and len(t) > 2 else t for t in tokens[:-1]] + tokens[
+            -1:
+        ]
         sentences.append(voice.filled(tokens, topic))
     draft = Draft(f"{topic.entities[next(iter(topic.entities))][0]}: {rng.randint(2, 9999)}", [sentences], voice.script)
     return desk.record(draft, at, desk.outlets[hash_of(template) % 20], "look-alike")
@@ -185,21 +192,6 @@ def _templated(desk: Desk, voice: PseudoVoice, rng: Random, templates: list[list
 def hash_of(template: list[list[str]]) -> int:
     """A number that stays the same from run to run (`hash` of a string does not)."""
     return sum(map(len, template[0])) * 31 + len(template)
-
-
-_PLACES = tuple(
-    "Halven Corvale Oxmere Gravenmouth Lindmoor Skerra Anster Vessenford Marrowdale Tollhaven Brannock Ostwick Pendle "
-    "Carrow Fennimore Stonequay Holmsund Ashlock Denby Marsham Tidewater Evenholt Lowmoor Quillford Ravensby Saltney "
-    "Thornby Underhill Veldham Westerby Yarrow Aldmere Brackwell Corvane Dunmoor Eskdale Farrowby Gantry Hollin Ingle "
-    "Jessop Kettle Merrow Northgate Oxenholt Pellworth Quarley Rushmere Sable Tarnby Ulverley Vanefield Wickmoor "
-    "Yeldham Zennerby Ambercliff Birchover Cressing Dovecote Elmsworth Foxhanger Greywater Hazelmere Ivybridge-Low "
-    "Juniper Kestrel Larkhill-Moor Mistley-Quay Nettlecombe Orchard Pinemarsh Quayhead Redfern Silverlake Thistledown "
-    "Umberleigh Violet Willowby Yewtree Aspen Barley Clover Damson Elder Fennel Gorse Heather Irisfield Jasmine Kelp "
-    "Lavender Mallow Nutmeg Osier Poppy Quince Rowan Sorrel Tansy Umbel Vetch Woodruff Yarrowhead Amber Beryl Coral "
-    "Diamond-Hill Emerald Flint Garnet Hematite Indigo Jasper Kaolin Lapis Marble Nickel Onyx Pearl Quartz Ruby Slate "
-    "Topaz Ultramarine Vermilion Wolfram Xenon Yttrium Zircon Acorn Beech Cedar Dogwood Elm Fir Gumtree Holly "
-    "Ironwood".split()
-)
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What an event's sentences have in common: its people, its places, whoever is in charge."""
+    """What an event's sentences have in common: its people, its places, whoever is in charge, its figures."""
 
     entities: dict[str, list[str]]
     protected: frozenset[str]
@@ -71,6 +71,10 @@ class Voice(Protocol):
 
     def topic(self, rng: Random) -> Topic:
         """A new event."""
+        ...
+
+    def another_event(self, rng: Random, topic: Topic) -> Topic:
+        """A new event among the same people: names stay, facts do not."""
         ...
 
     def sentence(self, rng: Random, topic: Topic) -> Sentence:

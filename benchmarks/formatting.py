@@ -4,7 +4,7 @@ import re
 import textwrap
 from random import Random
 
-STRAIGHT = str.maketrans("“”„«»‘’–—", "\"\"\"\"\"''--")
+STRAIGHT = str.maketrans("“”„«»‘’–—", '"""""\'\'--')
 PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 FULL_WIDTH = str.maketrans("0123456789%", "０１２３４５６７８９％")

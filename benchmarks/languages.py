@@ -5,8 +5,9 @@ Real text has far more words than such a file: to come near its variety (two unr
 
 A file has sections `[name]` of alternatives, one a line or several parted by ` | `. `{name}` in an alternative
 stands for any alternative of that section; `{name1}`, `{name2}` … keep their value within one item. Some slots are
-made here: `{proper}` a place nobody heard of, `{n}` a number of 2 to 5 digits, `{small}` 2 to 40, `{s}` 0 to 60, `{pct}`, `{dec}` (4.31), `{year}`,
-`{day}`, `{clock}`, `{name}` (first and last). `[lookalike]` holds templates, a headline line first, parted by `---`.
+made here: `{n}` a number of 2 to 5 digits, `{small}` 2 to 40, `{s}` 0 to 60, `{pct}`, `{dec}` (4.31), `{year}`,
+`{day}`, `{clock}`, `{name}` (first and last), `{surname}`, `{proper}` (a place nobody heard of). `[lookalike]` holds
+templates, a headline line first, parted by `---`.
 """
 
 import re
@@ -23,6 +24,8 @@ SLOT = re.compile(r"\{([a-z_]+?)(\d?)\}")
 PIECE = re.compile(r"\{[a-z_]+\d?\}|[^{}]+")
 GROWTH = {"noun": 12, "adj": 8, "verb": 8, "people": 5, "town": 6, "first": 4, "last": 6}
 """How many blends are made of each word of a list."""
+FACTS = {"n": 6, "pct": 2, "small": 3, "year": 2, "date": 2, "weekday": 1, "month": 2, "clock": 2, "time": 5}
+"""How many figures, dates and times of each kind an event has, which all that write about it draw on."""
 THAI_C, THAI_F = "กขคงจชซดตถทนบปผพฟมยรลวสหอ", "กงดนบมยว"
 THAI_V = (("", "าีิูุะ"), ("เแโ", ("",)), ("", ("ั", "า", "ี")))
 """Shapes of a syllable: what stands before its consonant, and what after."""
@@ -43,7 +46,8 @@ class Grammar:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.sections, self.templates = _read(FOLDER / f"{language}.txt")
+        self.sections = read_sections(FOLDER / f"{language}.txt")
+        self.templates = [template.splitlines() for template in self.sections.pop("lookalike")]
         opening, closing = self.sections["quotes"][0].split()
         spaced = self.sections["joiner"] == ["space"]
         gap = " " if spaced or language == "th" else ""
@@ -57,7 +61,7 @@ class Grammar:
         self._made = _makers(language)
 
     def topic(self, rng: Random) -> Topic:
-        """A new event: a town, two bodies that are responsible, three or four people, and where they go."""
+        """A new event: a town, two bodies in charge, some people, where they go, figures and dates."""
         proper = rng.sample(self.sections["town"], 4)
         entities = {
             "proper": proper,
@@ -65,8 +69,16 @@ class Grammar:
             "town": [rng.choice(self.sections["town"])],
             "org": rng.sample(self.sections["org"], 2),
         }
-        words = frozenset(w for values in entities.values() for v in values for w in [v, *v.split()])
-        return Topic(entities, words)
+        entities["place"] = [self._value(rng, "place", Topic(entities, frozenset())) for _ in range(4)]
+        return self.another_event(rng, Topic(entities, frozenset()))
+
+    def another_event(self, rng: Random, topic: Topic) -> Topic:
+        """The same people and places on another occasion: other figures, other dates."""
+        facts: dict[str, list[str]] = {}
+        for slot, many in FACTS.items():
+            facts[slot] = [self._value(rng, slot, Topic(facts, frozenset())) for _ in range(many)]
+        entities = topic.entities | facts
+        return Topic(entities, frozenset(w for values in entities.values() for v in values for w in [v, *v.split()]))
 
     def sentence(self, rng: Random, topic: Topic) -> Sentence:
         """Mostly a free sentence, now and then a set form or a quotation."""
@@ -101,6 +113,9 @@ class Grammar:
     def _name(self, rng: Random) -> str:
         first, last = rng.choice(self.sections["first"]), rng.choice(self.sections["last"])
         return f"{first} {last}" if self.spaced or self.language == "th" else f"{last}{first}"
+
+    def _value(self, rng: Random, slot: str, topic: Topic) -> str:
+        return "".join(self._fill(rng, slot, topic, {}))
 
     def _expand(self, rng: Random, pattern: str, topic: Topic, kept: dict[str, str]) -> list[str]:
         pieces: list[str] = []
@@ -154,18 +169,15 @@ def grammar(language: str) -> Grammar:
     return Grammar(language)
 
 
-def _read(path: Path) -> tuple[dict[str, list[str]], list[list[str]]]:
+def read_sections(path: Path) -> dict[str, list[str]]:
+    """The sections of a grammar file and the alternatives of each; of `[lookalike]`, each template as it stands."""
     sections: dict[str, list[str]] = {}
-    templates: list[list[str]] = []
-    body = path.read_text(encoding="utf-8").split("\n\n", 1)[1]
+    _, _, body = path.read_text(encoding="utf-8").partition("\n\n")
     for block in re.split(r"^\[", body, flags=re.MULTILINE)[1:]:
         name, _, rest = block.partition("]\n")
-        lines = [line for line in rest.splitlines() if line.strip()]
-        if name == "lookalike":
-            templates = [t.strip().splitlines() for t in rest.split("---\n")]
-        else:
-            sections[name] = [entry.strip() for line in lines for entry in line.split(" | ")]
-    return sections, templates
+        entries = rest.split("---\n") if name == "lookalike" else re.split(r" \| |\n", rest.strip())
+        sections[name] = [entry.strip() for entry in entries if entry.strip()]
+    return sections
 
 
 def _blends(words: list[str], times: int, language: str, rng: Random) -> list[str]:
@@ -183,7 +195,9 @@ def _blends(words: list[str], times: int, language: str, rng: Random) -> list[st
 
 def _thai_word(rng: Random) -> str:
     """Two or three syllables; halves of Thai words would part a vowel from its consonant."""
-    syllables = ("".join((rng.choice(v or ("",)), rng.choice(THAI_C), rng.choice(w), rng.choice(THAI_F))) for v, w in THAI_V)
+    syllables = (
+        "".join((rng.choice(v or ("",)), rng.choice(THAI_C), rng.choice(w), rng.choice(THAI_F))) for v, w in THAI_V
+    )
     return "".join(rng.sample(list(syllables), rng.choice((2, 2, 3))))
 
 

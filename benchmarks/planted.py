@@ -62,7 +62,7 @@ def _families(desk: Desk, voice: Grammar, rng: Random, count: int) -> Iterator[R
     for first, second in zip(originals[::2], originals[1::2], strict=False):
         made = merged(first.draft, second.draft, voice, first.topic, rng)
         at = (DAYS - 1) * 24 + rng.uniform(0, 20)
-        record = desk.record(made.draft, at, desk.source(first.record["source"]), "syndicated", first.record)
+        record = desk.record(made.draft, at, desk.source(first.sources | second.sources), "syndicated", first.record)
         yield record | {"also": second.record["family"], "how": made.how, "kept": made.kept}
 
 
@@ -97,5 +97,6 @@ def _same_subject(desk: Desk, voice: Grammar, rng: Random) -> tuple[Record, Reco
     first = desk.record(compose(voice, rng, topic, length(rng)), at, source, "look-alike")
     later = at + rng.uniform(10, 7 * 24)
     second_source = source if rng.random() < 0.5 else desk.source()
-    second = desk.record(compose(voice, rng, topic, length(rng)), later, second_source, "look-alike")
+    other = voice.another_event(rng, topic)
+    second = desk.record(compose(voice, rng, other, length(rng)), later, second_source, "look-alike")
     return first, second

@@ -7,32 +7,20 @@ The chain runs over a Zipfian vocabulary whose commonest words are English funct
 """
 
 from collections import Counter
+from functools import cache
+from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from benchmarks.drafts import Script, Sentence, Topic
+from benchmarks.languages import read_sections
 
-FUNCTION_WORDS = (
-    "the of to and in a for on that is was with by at as from has it be its are have not he an will said had which "
-    "were would they but after who been their or more this one about than also up out over when there his into year "
-    "last could two other some new first all because she no her if before under between during against since while "
-    "can we people may through most made so three only where many both them what then such between still any since"
-).split()
-STOCK = (
-    "said in a statement on Tuesday|in an interview with local radio|according to people familiar with the matter|"
-    "did not respond to a request for comment|at a news conference on Friday|for the first time since the war|"
-    "the ministry said in a statement|in the first quarter of this year|compared with the same period a year earlier|"
-    "on condition of anonymity because|told reporters after the meeting|as a result of which|at the end of the day|"
-    "it was not immediately clear whether|an official said on Monday|who asked not to be named|in the early hours of|"
-    "the court heard on Thursday|is expected to be published next week|a spokeswoman for the company said|"
-    "at least three people were injured|one of the largest in the country|in the course of the investigation|"
-    "by a large majority|will be held at the end of the month|on the other hand|by the end of the year|as well as"
-).split("|")
-ONSETS = "b br c ch d dr f fl g gr h j k l m n p pl pr qu r s sh sl st t th tr v w".split()
-VOWELS = "a e i o u ai ea ee oa ou".split()
-CODAS = ["", "", "", "n", "r", "l", "s", "t", "nd", "rk", "ll", "st", "m", "ck", "ng"]
-ENDINGS = ["", "", "", "s", "ed", "ing", "er", "ly", "tion", "al", "ment", "y"]
+SECTIONS = read_sections(Path(__file__).with_name("pseudo.txt"))
+FUNCTION_WORDS, STOCK = SECTIONS["function"], SECTIONS["stock"]
+ONSETS, VOWELS = SECTIONS["onset"], SECTIONS["vowel"]
+CODAS, ENDINGS = ([entry.strip("-") for entry in SECTIONS[name]] for name in ("coda", "ending"))
+PLACES = SECTIONS["place"]
 
 VOCABULARY = 40_000
 SAMPLED = 300_000
@@ -42,7 +30,8 @@ BLOCK = 8_000
 SLOTS = 8
 MARKERS = tuple(f"\x00{i}" for i in range(SLOTS))
 """Stand in a block for the people, places and bodies of whichever event takes the sentence."""
-ROLES = ("name", "name", "name", "surname", "surname", "surname", "town", "org")
+FIGURES = 8
+"""Numbers that an event has, and all that write about it draw on."""
 
 
 class PseudoVoice:
@@ -53,19 +42,22 @@ class PseudoVoice:
 
     def __init__(self, seed: int) -> None:
         self._draw = np.random.Generator(np.random.PCG64(seed))
-        fixed = Random(20_250_304)  # the language itself is the same for every seed
-        self.words = _vocabulary(fixed)
+        self.words, self._table, self._cumulative = _lexicon()
         self._names = [w.capitalize() for w in self.words[200:6_200] if len(w) > 3]
-        self._table, self._cumulative = _chunks(fixed, self.words)
         self._sentences: list[Sentence] = []
 
     def topic(self, rng: Random) -> Topic:
         """A new event with three people, a town and a body in charge."""
         names = [f"{rng.choice(self._names)} {rng.choice(self._names)}" for _ in range(3)]
-        town, org = rng.choice(self._names), f"{rng.choice(self._names)} {rng.choice(_BODIES)}"
+        town, org = rng.choice(self._names), f"{rng.choice(self._names)} {rng.choice(SECTIONS['body'])}"
         values = [*names, *(n.split()[1] for n in names), town, f"the {org}"]
         entities: dict[str, list[str]] = {marker: [value] for marker, value in zip(MARKERS, values, strict=True)}
-        return Topic(entities, frozenset(w for v in values for w in [v, *v.split()] if w != "the"))
+        words = frozenset(w for v in values for w in [v, *v.split()] if w != "the")
+        return self.another_event(rng, Topic(entities, words))
+
+    def another_event(self, rng: Random, topic: Topic) -> Topic:
+        """The same people and places, and other figures."""
+        return Topic(topic.entities | {"figures": [f" {_number(rng)}" for _ in range(FIGURES)]}, topic.protected)
 
     def sentence(self, rng: Random, topic: Topic) -> Sentence:
         """The next sentence of the stream, with the event's names in it."""
@@ -79,9 +71,13 @@ class PseudoVoice:
 
     @staticmethod
     def filled(sentence: Sentence, topic: Topic) -> Sentence:
-        """A sentence with the names of an event put in."""
-        names = {f" {marker}": f" {values[0]}" for marker, values in topic.entities.items()}
+        """A sentence with the names of an event put in, and its figures for two numbers in three."""
+        names = {f" {marker}": f" {topic.entities[marker][0]}" for marker in MARKERS}
+        figures = topic.entities["figures"]
         tokens = [names.get(token, token) for token in sentence]
+        for i, token in enumerate(tokens):
+            if "0" <= token[-1] <= "9" and (kind := ord(token[-1]) + len(token)) % 3:
+                tokens[i] = figures[kind % FIGURES]
         first = tokens[0].lstrip()
         tokens[0] = first[0].upper() + first[1:] if first[0] != "“" else f"“{first[1].upper()}{first[2:]}"
         return tokens
@@ -114,7 +110,9 @@ class PseudoVoice:
         cuts = draw.random(BLOCK)
         sentences: list[Sentence] = []
         start = 0
-        for end, quote, comma, where in zip(ends.tolist(), quoted.tolist(), commas.tolist(), cuts.tolist(), strict=True):
+        for end, quote, comma, where in zip(
+            ends.tolist(), quoted.tolist(), commas.tolist(), cuts.tolist(), strict=True
+        ):
             sentence = tokens[start:end]
             if comma:
                 sentence[int(where * (len(sentence) - 1))] += ","
@@ -129,7 +127,12 @@ class PseudoVoice:
         return sentences
 
 
-_BODIES = ("council", "ministry", "bank", "union", "university", "court", "company", "hospital", "police", "institute")
+@cache
+def _lexicon() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The language: its words, its chunks and the cumulated chance of each. It is the same for every seed."""
+    rng = Random(20_250_304)
+    words = _vocabulary(rng)
+    return words, *_chunks(rng, words)
 
 
 def _vocabulary(rng: Random) -> list[str]:

@@ -1,4 +1,4 @@
-"""How right newsfold is: planted families in nine languages and, where they are at hand, labelled sets of real news.
+"""How right newsfold is: planted families in eight languages and, where they are at hand, labelled sets of real news.
 
     python -m benchmarks.quality                                    the planted families
     python -m benchmarks.quality --data DIR --scorer DIR/score.py   labelled sets as well

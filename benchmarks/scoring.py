@@ -85,7 +85,10 @@ def _language(code: str, outcomes: list[tuple[Record, str]]) -> dict[str, float]
     rows = [(r["relation"], outcome) for r, outcome in outcomes if r["language"] == code]
     recall = {n: _share(sum(r == n == o for r, o in rows), sum(r == n for r, _ in rows)) for n in RELATIONS}
     linked = [o != APART for r, o in rows if r in RELATIONS]
-    return recall | {"linked": _share(sum(linked), len(linked)), "merged": sum(r == "look-alike" and o != APART for r, o in rows)}
+    return recall | {
+        "linked": _share(sum(linked), len(linked)),
+        "merged": sum(r == "look-alike" and o != APART for r, o in rows),
+    }
 
 
 def _by_how(outcomes: Iterable[tuple[Record, str]]) -> dict[str, dict[str, float]]:

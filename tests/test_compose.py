@@ -15,6 +15,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine, create_engine, make_url, text
 
+from tests.servers import free_port
 from worker.cli import cli
 
 COMPOSE = Path(__file__).parents[1] / "docker-compose.yml"
@@ -114,9 +115,9 @@ class Installation:
         self._settings = settings
         self._logs = logs
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a service's command as a process of its own."""
-        program, *arguments = self._services[name]["command"]
+    def start(self, name: str, command: list[str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a service's command, or another one as the service would, as a process of its own."""
+        program, *arguments = command or self._services[name]["command"]
         given = {key: self._settings[key] for key in self._services[name]["environment"]}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("NEWSFOLD_")}
         with (self._logs / f"{name}.log").open("ab") as log:
@@ -134,6 +135,16 @@ class Installation:
             assert process.poll() is None, f"{name} ended too soon:\n{self.log(name)}"
             process.terminate()
             assert process.wait(30) == 0, f"{name} did not end cleanly:\n{self.log(name)}"
+        finally:
+            process.kill()
+            process.wait()
+
+    def healthy(self, name: str) -> bool:
+        """Run a service's health check as Docker does."""
+        check = self._services[name]["healthcheck"]
+        process = self.start(name, check["test"][1:])
+        try:
+            return process.wait(int(check["timeout"].removesuffix("s"))) == 0
         finally:
             process.kill()
             process.wait()
@@ -198,5 +209,16 @@ def test_the_commands_it_names_carry_files_from_the_inbox_into_stories(
     with installation.running("watch"), installation.running("worker"):
         drop_five_files(inbox)
         wait_for(finished, lambda: installation.log("watch") + installation.log("worker"))
+        assert installation.healthy("watch"), installation.log("watch")
     left = [path for folder in ("incoming", "processing", "failed") for path in (inbox / folder).rglob("*")]
     assert [path for path in left if path.is_file()] == []
+
+
+def test_the_health_check_fails_in_time_without_a_broker(
+    services: dict[str, dict[str, Any]], settings: dict[str, str], tmp_path: Path
+) -> None:
+    nobody = f"redis://127.0.0.1:{free_port()}/0"
+    installation = Installation(services, settings | {"NEWSFOLD_BROKER_URL": nobody}, tmp_path)
+    assert installation.start("migrate").wait(PATIENCE) == 0
+    assert not installation.healthy("worker")
+    assert "BAD  broker" in installation.log("worker")

@@ -17,8 +17,8 @@ PACKAGES = ("worker", "models", "migrations")
 
 SHELL = ("worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app")
 PIPELINE = (
-    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.settings",
-    "worker.logs",
+    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.rebuild",
+    "worker.settings", "worker.logs",
 )  # fmt: skip
 QUEUE = ("celery", "kombu", "billiard", "redis")
 DATABASE = ("sqlalchemy", "alembic", "psycopg", "sqlite3")

@@ -178,6 +178,68 @@ def deliveries(failed: bool, limit: int, json_: bool) -> None:
     emit(found) if json_ else show.deliveries(found)
 
 
+@cli.command()
+@click.argument("names", nargs=-1)
+def retry(names: tuple[str, ...]) -> None:
+    """Put failed files back into the inbox: all of them, or those named."""
+    from worker.commands import files
+    from worker.inbox import Inbox
+
+    moved = files.retry(Inbox(Settings.from_environment().inbox), names)
+    click.echo(f"{moved} files")
+    sys.exit(1 if names and not moved else 0)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_json
+def parse(path: Path, json_: bool) -> None:
+    """Show what newsfold makes of a file, storing nothing."""
+    from worker.commands import files
+
+    sys.exit(files.parse(path, json_))
+
+
+@cli.command()
+@as_json
+def formats(json_: bool) -> None:
+    """List the formats newsfold reads."""
+    from worker.commands import files
+
+    files.formats(json_)
+
+
+@cli.command()
+def rebuild() -> None:
+    """Re-index and regroup everything from the stored texts. Stop the workers first."""
+    from rich.progress import Progress
+
+    from worker.rebuild import rebuild as again
+
+    with database(write=True) as engine, Progress() as bars:
+        steps = {name: bars.add_task(name, total=None) for name in ("index", "link")}
+        again(engine, lambda step, done, total: bars.update(steps[step], completed=done, total=total))
+
+
+@cli.command()
+def export() -> None:
+    """Print stories, members and evidence, sorted by content: two databases of the same articles print the same."""
+    from worker.commands import export as command
+
+    with reading() as connection:
+        for line in command.lines(connection):
+            sys.stdout.buffer.write(line)
+
+
+@cli.command()
+@as_json
+def doctor(json_: bool) -> None:
+    """Check database, broker, inbox and stories. Exits 1 if something is wrong."""
+    from worker.commands import doctor as command
+
+    sys.exit(command.run(Settings.from_environment(), json_))
+
+
 def _attach_members(connection: Connection, found: Sequence[dict[str, Any]]) -> None:
     from models import queries
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from models.dialect import insert_new
+from models.dialect import insert_new, one_of
 from models.tables import Article, Delivery, Rejection
 
 ATTEMPTS = 3
@@ -34,12 +34,13 @@ class Entry:
     drop: Drop
     state: str
     attempts: int
+    """Attempts before this one that ended without progress."""
     position: int
     received_at: datetime
 
 
 def open_entries(connection: Connection, drops: Sequence[Drop]) -> list[Entry]:
-    """Enter drops in the ledger, or find them there, and count this attempt for those that are not finished."""
+    """Enter drops in the ledger, or find them there. Each says how often it was tried before."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -54,18 +55,20 @@ def open_entries(connection: Connection, drops: Sequence[Drop]) -> list[Entry]:
         for drop in sorted(drops, key=lambda drop: drop.claim)
     ]
     connection.execute(insert_new(connection, Delivery), rows)
-    claims = [drop.claim for drop in drops]
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.claim.in_(claims), Delivery.state == "received")
-        .values(attempts=Delivery.attempts + 1, touched_at=now)
-    )
-    found = {row.claim: row for row in connection.execute(select(Delivery.__table__).where(Delivery.claim.in_(claims)))}
+    listed = select(Delivery.__table__).where(Delivery.claim.in_([drop.claim for drop in drops]))
+    found = {row.claim: row for row in connection.execute(listed)}
     return [
         Entry(row.id, drop, row.state, row.attempts, row.position, row.received_at)
         for drop in drops
         for row in [found[drop.claim]]
     ]
+
+
+def count_attempt(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Note that these files are about to be worked on, in case the worker does not live to say how it went."""
+    ids = one_of(connection, Delivery.id, [entry.id for entry in entries])
+    values = {"attempts": Delivery.attempts + 1, "touched_at": datetime.now(UTC)}
+    connection.execute(update(Delivery).where(ids).values(values))
 
 
 def advance(connection: Connection, delivery_id: int, position: int, rejected: Sequence[tuple[int, str, str]]) -> None:

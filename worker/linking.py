@@ -7,6 +7,7 @@ may have added an appearance to one of the texts; `revision` tells, and the roun
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from worker.core.candidates import propose
 from worker.core.evidence import Evidence, compare
 from worker.core.fingerprint import index_keys
 from worker.core.normalise import agency
+
+AnyRow = Row[*tuple[Any, ...]]
 
 
 class _GroundMovedError(Exception):
@@ -62,7 +65,7 @@ def link(engine: Engine, text_ids: Sequence[int], index_version: int) -> None:
         with reading(engine) as connection:
             plan = _gather(connection, sorted(text_ids))
         try:
-            transact(engine, lambda connection, plan=plan: _apply(connection, plan, index_version))
+            transact(engine, partial(_apply, plan=plan, index_version=index_version))
         except _GroundMovedError:
             continue
         return
@@ -123,18 +126,18 @@ def _load_words(connection: Connection, ids: Sequence[int]) -> dict[int, NDArray
     return {row.id: np.frombuffer(row.words, dtype="<u4").astype(np.uint32) for row in rows}
 
 
-def _published(row: Row[Any]) -> float | None:
+def _published(row: AnyRow) -> float | None:
     time = plausible(row.published_at, row.received_at)
     return None if time is None else time.timestamp()
 
 
-def _speaks_first(row: Row[Any]) -> tuple[bool, float, bool, str, bytes]:
+def _speaks_first(row: AnyRow) -> tuple[bool, float, bool, str, bytes]:
     """Order appearances of one text: plausible time, then those that credit nobody, then source; never arrival."""
     published = _published(row)
     return (published is None, published or 0.0, row.credit is not None, row.source or "", row.key)
 
 
-def _profile(seen: Sequence[Row[Any]]) -> match.Profile:
+def _profile(seen: Sequence[AnyRow]) -> match.Profile:
     """Fold a text's appearances with min and union only: the same whatever order they came in."""
     times = [time for row in seen if (time := _published(row)) is not None]
     return match.Profile(
@@ -168,10 +171,10 @@ def _candidate_pairs(
     return pairs
 
 
-def _component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], Row[Any]]]:
+def _component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], AnyRow]]:
     """Everything connected to `start` by stored matches, and those matches."""
     reached: set[int] = set()
-    edges: dict[tuple[int, int], Row[Any]] = {}
+    edges: dict[tuple[int, int], AnyRow] = {}
     frontier = set(start)
     while frontier:
         reached |= frontier
@@ -238,7 +241,7 @@ def _write_matches(
         connection.execute(insert(Match), rows)
 
 
-def _regroup(connection: Connection, members: list[int], edges: Mapping[tuple[int, int], Row[Any]]) -> None:
+def _regroup(connection: Connection, members: list[int], edges: Mapping[tuple[int, int], AnyRow]) -> None:
     known = _load(connection, members)
     texts = [
         group.Text(
@@ -300,7 +303,8 @@ def _write_stories(
     _update(connection, Story, moved)
     now_in = {texts[digest].id: place[0] for digest, place in places.items()}
     for old in sorted(set(held) - set(public)):
-        _redirect(connection, old, now_in[canonical_of[old]])
+        if canonical_of[old] in now_in:
+            _redirect(connection, old, now_in[canonical_of[old]])
 
 
 def _measure(
@@ -325,7 +329,11 @@ def _public_ids(
     texts: Mapping[bytes, _Known],
     canonical_of: Mapping[int, int],
 ) -> list[int]:
-    """Give each story the oldest id its members carried: first to the story that holds that id's canonical."""
+    """Give each story the oldest id its members carried: first to the story that holds that id's canonical.
+
+    An id whose canonical stands elsewhere stays there (only `rebuild` meets that).
+    """
+    here = {text.id for text in texts.values()}
     carried = [
         sorted({i for digest in story.digests if (i := texts[digest].story[0]) is not None}) for story in stories
     ]
@@ -336,7 +344,7 @@ def _public_ids(
         if own:
             given[number] = own[0]
     for number, ids in enumerate(carried):
-        free = [i for i in ids if i not in given.values()]
+        free = [i for i in ids if i not in given.values() and canonical_of[i] in here]
         if number not in given and free:
             given[number] = free[0]
     missing = [number for number in range(len(stories)) if number not in given]
@@ -350,7 +358,7 @@ def _public_ids(
 def _update(connection: Connection, table: type[Text | Story], rows: Sequence[dict[str, Any]]) -> None:
     """Update rows by their `id`."""
     if rows:
-        values = {name: bindparam(name) for name in rows[0] if name != "id"}
+        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "id"}
         statement = update(table).where(table.id == bindparam("row")).values(values)
         connection.execute(statement, [{"row": row["id"], **{name: row[name] for name in values}} for row in rows])
 

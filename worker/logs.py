@@ -29,7 +29,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("trafilatura", "htmldate", "numba", "celery.worker.strategy", "celery.app.trace", "kombu"):
+    for noisy in ("trafilatura", "htmldate", "numba", "celery.worker.strategy", "celery.app.trace", "kombu", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

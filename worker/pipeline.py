@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
 from models.dialect import insert_new
@@ -71,14 +72,17 @@ class Pipeline:
     def open(cls, engine: Engine) -> Self:
         """Check the index version, entering it when the database is new. Raises IndexVersionError."""
         with reading(engine) as connection:
-            row = connection.execute(select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())).first()
+            row = connection.execute(
+                select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())
+            ).first()
         if row is None:
             entry = {"name": INDEX_VERSION, "created_at": datetime.now(UTC)}
             transact(engine, lambda connection: connection.execute(insert_new(connection, IndexVersion), entry))
             return cls.open(engine)
         if row.name != INDEX_VERSION:
             raise IndexVersionError(
-                f"the database is indexed as {row.name!r}, this newsfold makes {INDEX_VERSION!r}; run `newsfold rebuild`"
+                f"the database is indexed as {row.name!r}, this newsfold makes {INDEX_VERSION!r}: "
+                "run `newsfold rebuild`"
             )
         return cls(engine, row.id)
 
@@ -87,19 +91,20 @@ class Pipeline:
     ) -> Iterator[Outcome]:
         """Ingest files and yield how each ended, after it is in the database for good.
 
-        `progress` hears of articles as they are linked. Files share transactions; when one of them fails in a way
-        nobody foresaw, each is tried alone, so that it takes no other down.
+        `progress` hears of articles as they are linked. Files share transactions at their first attempt; when that
+        fails in a way nobody foresaw, or the worker died, each is tried alone, so that it takes no other down.
         """
         entries = transact(self._engine, lambda connection: ledger.open_entries(connection, drops))
-        fresh, alone = [], []
+        fresh: list[ledger.Entry] = []
+        alone: list[ledger.Entry] = []
         for entry in entries:
             if entry.state != "received":
                 yield self._outcome(entry)
-            elif entry.attempts > ledger.ATTEMPTS:
+            elif entry.attempts >= ledger.ATTEMPTS:
                 reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
                 yield self._close(_Open(entry, error=reason))
             else:
-                (fresh if entry.attempts == 1 else alone).append(entry)
+                (alone if entry.attempts else fresh).append(entry)
         finished = set()
         try:
             for outcome in self._together(fresh, progress):
@@ -127,6 +132,7 @@ class Pipeline:
             yield self._close(_Open(entry, error=reason))
 
     def _together(self, entries: Sequence[ledger.Entry], progress: Callable[[int], object]) -> Iterator[Outcome]:
+        transact(self._engine, lambda connection: ledger.count_attempt(connection, entries))
         waiting: list[_Open] = []
         for entry in entries:
             file = _Open(entry)
@@ -144,7 +150,7 @@ class Pipeline:
         """Store and link what waits: transaction one, then transaction two."""
         batch = [one for file in files for one in file.waiting]
 
-        def work(connection: store.Connection) -> list[int]:
+        def work(connection: Connection) -> list[int]:
             unlinked = store.add(connection, batch) if batch else []
             for file in files:
                 ledger.advance(connection, file.entry.id, file.position, file.rejected)
@@ -208,7 +214,7 @@ def prepare(article: Article, source: str | None) -> store.Prepared:
     return store.Prepared(article, print_, store.article_key(article), item, link)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file, and nothing that only looks like one: no link, pipe or device. Raises ParseError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 import orjson
@@ -18,6 +19,8 @@ from models.tables import Article as ArticleRow
 from models.tables import Text, TextKey
 from worker.core.article import Article
 from worker.core.fingerprint import Fingerprint
+
+TEXT_KEYS = cast("Table", TextKey.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +71,37 @@ def short_hash(*parts: str | None) -> bytes:
 
 def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
     """Store what is new of `batch`; return the ids of its texts that are not linked yet. Idempotent."""
-    texts = _add_texts(connection, batch)
+    texts = add_texts(connection, [one.prepared for one in batch])
     _add_articles(connection, batch, texts)
     mine = sorted({texts[one.prepared.fingerprint.digest] for one in batch})
     unlinked = select(Text.id).where(one_of(connection, Text.id, mine), Text.linked.is_(False)).order_by(Text.id)
     return list(connection.scalars(unlinked))
 
 
-def _add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, int]:
+def add_texts(connection: Connection, batch: Sequence[Prepared]) -> dict[bytes, int]:
+    """Store texts and their index keys as far as they are missing; return the id of each digest."""
     # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
-    by_digest = {one.prepared.fingerprint.digest: one.prepared for one in reversed(batch)}
+    by_digest = {one.fingerprint.digest: one for one in reversed(batch)}
     rows = [
         {
             "digest": digest,
-            "headline": prepared.article.headline,
-            "body": prepared.article.text,
-            "words": prepared.fingerprint.words.astype("<u4").tobytes(),
-            "headline_words": prepared.fingerprint.headline_words,
+            "headline": one.article.headline,
+            "body": one.article.text,
+            "words": one.fingerprint.words.astype("<u4").tobytes(),
+            "headline_words": one.fingerprint.headline_words,
+            "revision": 0,
+            "linked": False,
         }
-        for digest, prepared in sorted(by_digest.items())
+        for digest, one in sorted(by_digest.items())
     ]
-    new = set(connection.scalars(insert_new(connection, Text).returning(Text.digest), rows))
-    ids = {
-        row.digest: row.id
-        for row in connection.execute(select(Text.id, Text.digest).where(Text.digest.in_(by_digest)))
-    }
-    if new:
-        keys = np.concatenate([by_digest[digest].fingerprint.keys for digest in new])
-        owners = np.repeat([ids[digest] for digest in new], [len(by_digest[digest].fingerprint.keys) for digest in new])
-        order = np.lexsort((owners, keys))  # in index order, so that each page is touched once
-        table = TextKey.__table__
-        assert isinstance(table, Table)  # noqa: S101 - for the type checker
-        insert_pairs(connection, table, list(zip(keys[order].tolist(), owners[order].tolist(), strict=True)))
+    connection.execute(insert_new(connection, Text), rows)
+    found = select(Text.id, Text.digest).where(Text.digest.in_(by_digest))
+    ids = {row.digest: row.id for row in connection.execute(found)}
+    prints = [(ids[digest], one.fingerprint.keys) for digest, one in by_digest.items()]
+    keys = np.concatenate([keys for _, keys in prints])
+    owners = np.repeat([text for text, _ in prints], [len(keys) for _, keys in prints])
+    order = np.lexsort((owners, keys))  # in index order, so that each page is touched once
+    insert_pairs(connection, TEXT_KEYS, list(zip(keys[order].tolist(), owners[order].tolist(), strict=True)))
     return ids
 
 
@@ -144,9 +146,7 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
         connection.execute(
-            update(Text)
-            .where(one_of(connection, Text.id, grown))
-            .values(revision=Text.revision + 1, linked=False)
+            update(Text).where(one_of(connection, Text.id, grown)).values(revision=Text.revision + 1, linked=False)
         )
 
 

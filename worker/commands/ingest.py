@@ -27,7 +27,13 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
     files = [found for path in paths for found in _files(path)]
     outcomes = []
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeElapsedColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, disable=json_ or not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("0 articles", total=len(files))
         articles = 0
@@ -65,7 +71,9 @@ def _groups(files: Sequence[tuple[Path, str, str | None]]) -> Iterator[list[Drop
 
 
 def _report(outcomes: Sequence[Outcome], json_: bool) -> None:
-    total: dict[str, Any] = {name: sum(getattr(one, name) for one in outcomes) for name in ("received", "new", "duplicate", "rejected")}
+    total: dict[str, Any] = {
+        name: sum(getattr(one, name) for one in outcomes) for name in ("received", "new", "duplicate", "rejected")
+    }
     failed = [one for one in outcomes if one.state == "failed"]
     if json_:
         listed = [{"path": one.drop.path, "error": one.error} for one in failed]

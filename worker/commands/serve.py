@@ -59,8 +59,8 @@ def _work(pool: str, concurrency: int) -> None:
 def _need_broker(command: str) -> None:
     if root.settings.embedded:
         raise SettingsError(
-            f"`newsfold {command}` needs a broker that other processes reach: set NEWSFOLD_BROKER_URL to a redis:// URL, "
-            "or use `newsfold run`"
+            f"`newsfold {command}` needs a broker that other processes reach: "
+            "set NEWSFOLD_BROKER_URL to a redis:// URL, or use `newsfold run`"
         )
 
 

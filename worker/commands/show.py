@@ -121,7 +121,8 @@ def _evidence(console: Console, evidence: Sequence[Row], canonical: Row, article
         if {match["article_id_a"], match["article_id_b"]} == pair:
             console.print(
                 f"{match['shared_words']} shared words, longest passage {match['longest_passage']}, "
-                f"Jaccard {match['jaccard']:.2f}, containment {match['containment_a']:.2f} and {match['containment_b']:.2f}"
+                f"Jaccard {match['jaccard']:.2f}, "
+                f"containment {match['containment_a']:.2f} and {match['containment_b']:.2f}"
             )
             if why:
                 for reason in match["reasons"]:

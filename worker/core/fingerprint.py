@@ -9,25 +9,31 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+REVISION: Final = 1
+"""To be raised with every change to the tokeniser, the alphabet or a hash: keys made before and after do not meet."""
 DEFAULT_SEED: Final = 20_240_229
-"""Seeds the word hash and the permutations. Give an installation its own, and keys cannot be forged from outside."""
+"""Seeds the word hash and the permutations; 0 to 2**32 - 1. Where it is secret, nobody can plant keys from outside."""
 
 SHINGLE: Final = 3
 """Words in a shingle of the index. Three find rewritten passages that five miss; verification asks for five."""
 SHORT: Final = 12
 """Texts of fewer words (headline included) are found by equality only: so few shingles are stock phrases."""
-TARGET: Final = 50
-"""The sampling rate halves while at least this many sampled shingles are left: a text has 50 to 100, or all."""
+
+# Shingle hashes are sampled by value (FracMinHash: Irber et al. 2022, "sourmash ... with scaled MinHash"): two texts
+# keep the same shingles of what they share. Rates are powers of two, so the coarser of two samples is in the finer.
+TARGET: Final = 32
+"""Sampled shingles that a text is to keep: the rate is the lowest that leaves as many, or 1,"""
 COARSEST: Final = 3
-"""... but not below 1 in 2**3, so that a text of a few dozen words is found in one of any length."""
+"""but never below 1 in 2**3, so that a long text keeps enough of any passage of a few dozen words,"""
 MOST: Final = 4096
-"""Sampled shingles that a text may have at most; from 32,768 shingles on the rate falls below 1 in 8."""
+"""unless that leaves more than this many, as in texts of some 32,000 words."""
+
 PERMUTATIONS: Final = 128
 BANDS: Final = 25
 ROWS: Final = 5
 """What datasketch's optimiser gives for threshold 0.5 and 128 permutations, both errors weighing the same."""
-BAND_LIMIT: Final = 400
-"""Texts of more shingles have no bands: their sample finds whatever the bands would."""
+BAND_LIMIT: Final = 64
+"""Most shingles of a text that has LSH bands. Longer ones share three sampled shingles wherever they share a band."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +55,13 @@ class Fingerprint:
 def index_version(seed: int = DEFAULT_SEED) -> str:
     """Name everything that keys depend on; indexes of different versions cannot be searched together.
 
-    The seed goes in as a digest, since the version is stored in plain sight. Unicode's version is in it because a
-    letter that one of them does not know yet is a separator there.
+    The seed goes in as two bytes of a digest: enough to notice another one, too few to tell it. Unicode's version is
+    in it because a letter that one version does not know yet is a separator there.
     """
-    secret = hashlib.blake2b(str(seed).encode(), digest_size=4).hexdigest()
+    secret = hashlib.blake2b(str(seed).encode(), digest_size=2).hexdigest()
     return (
-        f"1;unicode-{unicodedata.unidata_version};fnv1a-splitmix-30;seed-{secret};shingle-{SHINGLE};short-{SHORT};"
-        f"sample-{TARGET}-{COARSEST}-{MOST};affine32-{PERMUTATIONS};bands-{BANDS}x{ROWS}-{BAND_LIMIT}"
+        f"{REVISION};unicode-{unicodedata.unidata_version};fnv1a-splitmix-30;seed-{secret};"
+        f"shingle-{SHINGLE};short-{SHORT};sample-{TARGET}-{COARSEST}-{MOST};affine32-{PERMUTATIONS};bands-{BANDS}x{ROWS}-{BAND_LIMIT}"
     )
 
 
@@ -68,7 +74,7 @@ def fingerprint(headline: str, body: str, seed: int = DEFAULT_SEED) -> Fingerpri
 
 
 def index_keys(words: NDArray[np.uint32], seed: int = DEFAULT_SEED) -> NDArray[np.int32]:
-    """The index keys of a text, of its stored words alone; none for a short text, which its digest finds."""
+    """The index keys of a text from its stored words alone: those that `fingerprint` gave it."""
     return _engine(seed).index_keys(words)
 
 
@@ -76,7 +82,7 @@ def shingles(words: NDArray[np.uint32], size: int = SHINGLE) -> NDArray[np.uint6
     """Hash every run of `size` words, of the words' hashes alone."""
     from worker.core import kernel
 
-    return cast("NDArray[np.uint64]", kernel.shingles(words, size))
+    return cast("NDArray[np.uint64]", kernel.shingles(_writeable(words), size))
 
 
 def signature(hashes: NDArray[np.uint64], seed: int = DEFAULT_SEED) -> NDArray[np.uint32]:
@@ -107,14 +113,23 @@ class _Engine:
             digest=hashlib.blake2b(text.data, digest_size=16).digest(),
             words=words,
             headline_words=headline_words,
-            keys=self._keys(words, text),
+            keys=self.index_keys(words),
         )
 
     def signature(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
         return cast("NDArray[np.uint32]", self._kernel.signature(hashes, self._a, self._b))
 
     def index_keys(self, words: NDArray[np.uint32]) -> NDArray[np.int32]:
-        return self._keys(words, np.empty(0, np.uint8)) if len(words) >= SHORT else np.empty(0, np.int32)
+        if not len(words):
+            return np.empty(0, np.int32)
+        if len(words) < SHORT:
+            exact = hashlib.blake2b((words >> 2).tobytes(), digest_size=4, key=self._seed.tobytes()).digest()
+            return np.array([~(int.from_bytes(exact) >> 1)], np.int32)
+        keys = self._kernel.index_keys(
+            _writeable(words), SHINGLE, TARGET, COARSEST, MOST, self._a, self._b, BANDS, ROWS, BAND_LIMIT
+        )
+        keys.sort()
+        return cast("NDArray[np.int32]", keys)
 
     def _fold(self, headline: str, body: str) -> tuple[NDArray[np.uint8], NDArray[np.uint32], int]:
         headline = _normal(headline)
@@ -123,16 +138,6 @@ class _Engine:
             np.frombuffer(codes, np.uint32), len(headline), self._alphabet, self._calendar, self._seed
         )
         return cast("tuple[NDArray[np.uint8], NDArray[np.uint32], int]", folded)
-
-    def _keys(self, words: NDArray[np.uint32], text: NDArray[np.uint8]) -> NDArray[np.int32]:
-        if len(words) < SHORT:
-            exact = hashlib.blake2b(text.data, digest_size=4, key=self._seed.tobytes()).digest()
-            return np.array([-1 - (int.from_bytes(exact) >> 1)], np.int32)
-        keys = self._kernel.index_keys(
-            words, SHINGLE, TARGET, COARSEST, MOST, self._a, self._b, BANDS, ROWS, BAND_LIMIT
-        )
-        keys.sort()
-        return cast("NDArray[np.int32]", keys)
 
     def _calendar_table(self, plain: str, capitalised: str) -> NDArray[np.uint32]:
         """Put the calendar's words into a hash table with open addressing, by the hashes this seed gives them."""
@@ -151,16 +156,26 @@ _CALENDAR_SLOTS: Final = 4096  # for 200 words: nearly every other word finds it
 _engine = cache(_Engine)
 
 
+def _writeable(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Copy a read-only array, such as one over a database's bytes: numba would compile everything again for it."""
+    return words if words.flags.writeable else words.copy()
+
+
 def _normal(text: str) -> str:
+    """NFKC, but for what it would glue to the word before: iPhone™ is no iphonetm, and 5½ no 51/2."""
     if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
-    # What NFKC would glue to the word before: iPhone™ is no iphonetm, and 5½ no 51/2.
-    return unicodedata.normalize("NFKC", text.translate(_UNGLUED))
+    for char, plain in _PLAIN.items():
+        text = text.replace(char, plain)
+    return unicodedata.normalize("NFKC", text)
 
 
-_UNGLUED: Final = {0x2120: " ", 0x2122: " "} | {
-    code: f" {unicodedata.normalize('NFKC', chr(code))} " for code in (0xBC, 0xBD, 0xBE, *range(0x2150, 0x215F))
-}
+_PLAIN: Final = (
+    {char: f" {unicodedata.normalize('NFKC', char)} " for char in map(chr, (0xBC, 0xBD, 0xBE, *range(0x2150, 0x215F)))}
+    | {"\u2120": " ", "\u2122": " "}  # ℠ ™
+    # What most texts that are not in NFKC have: with it replaced they are, and Chinese takes 50 µs instead of 500.
+    | {char: unicodedata.normalize("NFKC", char) for char in "\xa0\u2009\u202f\u3000…，：；！？（）～"}
+)
 
 
 def _permutations(seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

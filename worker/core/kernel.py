@@ -30,16 +30,16 @@ SECOND: Final = 64 | 128
 SECOND_LETTERS: Final = (0, ord("s"), ord("e"), ord("h"))
 FOLDED: Final = 8
 
-PLAIN: Final = 0
 NUMBER: Final = 1
 NAME: Final = 2
 CALENDAR: Final = 3
 
 FNV_PRIME: Final = np.uint64(0x100000001B3)
 LOW_31: Final = np.uint64(0x7FFFFFFF)
+ZERO: Final[Any] = np.int64(0)  # to count from: numba compiles a function anew for every literal it is called with
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter lock, and keep the machine code where a place for it can be found."""
     try:
         return njit(cache=True, nogil=True)(function)
@@ -47,7 +47,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True)(function)
 
 
-@_compiled
+@compiled
 def _mix(h):  # type: ignore[no-untyped-def]
     """Finaliser of splitmix64 (Steele et al. 2014): spreads every bit over the word."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -55,13 +55,13 @@ def _mix(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@_compiled
+@compiled
 def _entry(codes, at, alphabet):  # type: ignore[no-untyped-def]
     """What the code point at a place is. No bounds are checked: texts end in a newline, which nothing reads past."""
     return np.int64(alphabet[codes[at]])
 
 
-@_compiled
+@compiled
 def _next(codes, at, alphabet):  # type: ignore[no-untyped-def]
     """The next place after `at` that is not skipped."""
     at += 1
@@ -70,7 +70,7 @@ def _next(codes, at, alphabet):  # type: ignore[no-untyped-def]
     return at
 
 
-@_compiled
+@compiled
 def _put(text, size, code):  # type: ignore[no-untyped-def]
     """Append a code point as UTF-8 and return the new size."""
     if code < 0x80:
@@ -92,7 +92,7 @@ def _put(text, size, code):  # type: ignore[no-untyped-def]
     return size + 4
 
 
-@_compiled
+@compiled
 def _joins(codes, at, alphabet, kind, before, letters):  # type: ignore[no-untyped-def]
     """Whether a point or comma stands inside a word: 1,500 and 1.5 and U.S. (but not J.Smith)."""
     if kind not in (POINT, COMMA):
@@ -107,15 +107,14 @@ def _joins(codes, at, alphabet, kind, before, letters):  # type: ignore[no-untyp
     return beyond not in (LETTER, DIGIT)
 
 
-@_compiled
+@compiled
 def _read_word(codes, at, alphabet, text, size, seed):  # type: ignore[no-untyped-def]
     """Write the folded word that starts at a place, and hash it (FNV-1a over code points, not yet mixed).
 
     Returns the place after it, the size of the text, the hash, its number of letters and the cases among them.
     """
     h = seed
-    length = letters = cases = 0  # letters: since the last point
-    kind = SEPARATOR
+    length = letters = cases = kind = ZERO  # letters: since the last point
     while True:
         entry = _entry(codes, at, alphabet)
         before = kind
@@ -138,12 +137,13 @@ def _read_word(codes, at, alphabet, text, size, seed):  # type: ignore[no-untype
         else:
             letters = 0
             if before == DIGIT and kind == POINT:
-                size = _put(text, size, 46)
+                text[size] = 46
+                size += 1
                 h = (h ^ np.uint64(46)) * FNV_PRIME
         at += 1
 
 
-@_compiled
+@compiled
 def _read_run(codes, at, alphabet, text, size, seed, words, count):  # type: ignore[no-untyped-def]
     """Write a run of letters without spaces; it gives a word for each two neighbours, or one for a single letter.
 
@@ -170,13 +170,13 @@ def _read_run(codes, at, alphabet, text, size, seed, words, count):  # type: ign
     return at, size, count
 
 
-@_compiled
+@compiled
 def _hashed(h):  # type: ignore[no-untyped-def]
     """A word of class plain."""
     return np.uint32(_mix(h) >> np.uint64(34)) << np.uint32(2)
 
 
-@_compiled
+@compiled
 def _classified(word, first, cases, length, opening, calendar):  # type: ignore[no-untyped-def]
     """Put a word's class below its hash, by its first letter, its cases and whether it begins a sentence."""
     mask = calendar.size - 1
@@ -196,7 +196,7 @@ def _classified(word, first, cases, length, opening, calendar):  # type: ignore[
     return word
 
 
-@_compiled
+@compiled
 def _unname(words, start, end):  # type: ignore[no-untyped-def]
     """Make plain words of names, in a line whose capitals say nothing."""
     for i in range(start, end):
@@ -204,7 +204,7 @@ def _unname(words, start, end):  # type: ignore[no-untyped-def]
             words[i] ^= np.uint32(NAME)
 
 
-@_compiled
+@compiled
 def fold(codes, boundary, alphabet, calendar, seed):  # type: ignore[no-untyped-def]
     """Fold and tokenise the code points of headline, newline (at `boundary`), body, newline.
 
@@ -213,18 +213,18 @@ def fold(codes, boundary, alphabet, calendar, seed):  # type: ignore[no-untyped-
     """
     text = np.empty(5 * codes.size + 5, np.uint8)
     words = np.empty(codes.size + 1, np.uint32)
-    size = count = headline = at = 0
+    size = count = headline = line = at = ZERO  # `line`: first word of the line
     opening = True  # the next word begins a sentence
     abbreviation = False  # the last word was short and capitalised: Mr, Gen, U.S.
     before = NEWLINE
-    line = 0  # first word of the line
     lower = long_lower = False  # whether the line has small letters, and a longer word that starts with one
     while at < codes.size:
         entry = _entry(codes, at, alphabet)
         kind = entry & KIND
         if kind in (LETTER, DIGIT, UNSPACED):
             if count > headline:
-                size = _put(text, size, 32)
+                text[size] = 32
+                size += 1
             if kind == UNSPACED:
                 at, size, count = _read_run(codes, at, alphabet, text, size, seed, words, count)
                 abbreviation = False
@@ -245,19 +245,21 @@ def fold(codes, boundary, alphabet, calendar, seed):  # type: ignore[no-untyped-
         elif kind == SPACE:
             opening |= before == NEWLINE
         elif kind == NEWLINE:
-            opening |= before == NEWLINE or at == boundary
+            # A line without small letters is empty, or a heading. Others may be wrapped: their end ends no sentence.
+            opening |= not lower or at == boundary
             if not lower or (at == boundary and not long_lower):
                 _unname(words, line, count)
             line, lower = count, False
             if at == boundary:
                 headline = count
-                size = _put(text, size, 10)
+                text[size] = 10
+                size += 1
         before = before if kind == SKIP else kind
         at += 1
     return text[:size], words[:count].copy(), headline
 
 
-@_compiled
+@compiled
 def shingles(words, size):  # type: ignore[no-untyped-def]
     """One 64-bit hash for each run of `size` words, of their 30-bit hashes alone."""
     count = max(words.size - size + 1, 0)
@@ -270,30 +272,25 @@ def shingles(words, size):  # type: ignore[no-untyped-def]
     return out
 
 
-@_compiled
+@compiled
 def signature(hashes, a, b):  # type: ignore[no-untyped-def]
     """MinHash of the upper halves of 64-bit hashes: murmur3 finaliser, then min of a * h + b mod 2**32."""
-    out = np.full(a.size, 0xFFFFFFFF, np.uint32)
+    mixed = np.empty(hashes.size, np.uint32)
     for i in range(hashes.size):
         h = np.uint32(hashes[i] >> np.uint64(32))
         h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
         h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-        h = np.uint32(h ^ (h >> np.uint32(16)))
-        for k in range(a.size):
-            out[k] = min(out[k], np.uint32(a[k] * h + b[k]))
+        mixed[i] = h ^ (h >> np.uint32(16))
+    out = np.empty(a.size, np.uint32)
+    for k in range(a.size):
+        least = np.uint32(0xFFFFFFFF)
+        for h in mixed:
+            least = min(least, np.uint32(a[k] * h + b[k]))
+        out[k] = least
     return out
 
 
-@_compiled
-def _level(count, target, coarsest, most):  # type: ignore[no-untyped-def]
-    """Negative binary logarithm of the sampling rate for a text of so many shingles."""
-    level = 0
-    while (level < coarsest and count >> level >= 2 * target) or count >> level > most:
-        level += 1
-    return level
-
-
-@_compiled
+@compiled
 def _add(keys, table, count, key):  # type: ignore[no-untyped-def]
     """Add a key that is not there yet; `table` is a hash table of places in `keys`, plus one."""
     mask = np.int64(table.size - 1)
@@ -307,25 +304,39 @@ def _add(keys, table, count, key):  # type: ignore[no-untyped-def]
     return count + 1
 
 
-@_compiled
+@compiled
+def _sample(hashes, level, keys, table):  # type: ignore[no-untyped-def]
+    """Put the keys of the hashes in the lowest 2**-level of their range into `keys`; return how many there are."""
+    table[:] = 0
+    count = ZERO
+    for h in hashes:
+        if level == 0 or h >> np.uint64(64 - level) == 0:
+            count = _add(keys, table, count, np.int32(h & LOW_31))
+    return count
+
+
+@compiled
 def index_keys(words, shingle, target, coarsest, most, a, b, bands, rows, band_limit):  # type: ignore[no-untyped-def]
     """Distinct keys, unsorted: sampled shingle hashes (from 0 up), LSH bands (below 0) if there are few shingles."""
     hashes = shingles(words, shingle)
-    level = _level(hashes.size, target, coarsest, most)
     keys = np.empty(hashes.size + bands, np.int32)
     slots = 64
     while slots < 2 * keys.size:
         slots *= 2
     table = np.zeros(slots, np.int32)
-    count = 0
-    for h in hashes:
-        if level == 0 or h >> np.uint64(64 - level) == 0:
-            count = _add(keys, table, count, np.int32(h & LOW_31))
+    level = coarsest
+    count = _sample(hashes, level, keys, table)
+    while count < target and level > 0:
+        level -= 1
+        count = _sample(hashes, level, keys, table)
+    while count > most:
+        level += 1
+        count = _sample(hashes, level, keys, table)
     if hashes.size <= band_limit:
         values = signature(hashes, a, b)
         for band in range(bands):
             h = np.uint64(band)
             for value in values[band * rows : (band + 1) * rows]:
                 h = _mix(h ^ np.uint64(value)) + np.uint64(band)
-            count = _add(keys, table, count, ~np.int32(h & LOW_31))
+            count = _add(keys, table, count, np.int32(~np.int64(h & LOW_31)))
     return keys[:count].copy()

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from worker.core.article import Article
 
 AGENCIES: Final = {
-    "reuters": "reuters|reuter|thomson reuters|رويترز|路透社|рейтер",
-    "ap": "ap|the associated press|associated press|美联社",
+    "reuters": "reuters|رویترز|reuter|thomson reuters|رويترز|路透社|рейтер",
+    "ap": "ap|apnews|the associated press|associated press|美联社",
     "afp": "afp|agence france[- ]presse|agencia afp|فرانس برس|法新社|афп",
     "dpa": "dpa|deutsche presse[- ]agentur",
     "pa": "pa|pa media|press association",
@@ -51,8 +51,10 @@ AGENCIES: Final = {
 }
 """Canonical agency name -> the names it goes by, lower case, as alternatives of a regular expression."""
 
-_CANONICAL: Final = {name: agency for agency, names in AGENCIES.items() for name in names.replace("[- ]", " ").split("|")}
-_ANY_AGENCY: Final = "|".join(sorted((n for names in AGENCIES.values() for n in names.split("|")), key=len, reverse=True))
+_CANONICAL: Final = {
+    alias.replace("[- ]", " "): name for name, aliases in AGENCIES.items() for alias in aliases.split("|")
+}
+_AGENCY: Final = "|".join(sorted((a for aliases in AGENCIES.values() for a in aliases.split("|")), key=len, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,173 +71,253 @@ class Normalised:
     published_at: datetime | None
 
 
-_SPACES = re.compile(r"[^\S\n]+")
-_LETTERS = re.compile(r"[\W_]+")
+@dataclass(slots=True)
+class _Found:
+    """What the lines that were set apart have told so far; the article's own fields come first."""
 
-# Whole lines that are no story text, wherever they stand.
+    credit: str | None
+    dateline: str | None
+    byline: str | None
+    published_at: datetime | None
+
+
+def normalise(article: Article) -> Normalised:
+    """Set apart what is not the story's own words, and read credit, dateline, byline and date off it.
+
+    Known forms only, each where it is usual: in the first lines, in the last, or as a line of its own. A text without
+    a headline gets its first line if that looks like one.
+    """
+    headline = " ".join(article.headline.split())
+    found = _Found(agency(article.credit or ""), article.dateline, article.byline, article.published_at)
+    lines = [line for raw in article.text.split("\n") if (line := raw.strip())]
+    kept = _without_furniture(lines, headline, found)
+    if not headline:
+        headline, kept = _take_title(kept)
+    for at in range(min(2, len(kept))):
+        if (opened := _split_dateline(kept[at], found)) is not None:
+            kept[at] = opened
+            break
+    return Normalised(
+        headline, "\n".join(kept), found.credit, found.dateline, found.byline, found.published_at
+    )
+
+
+def agency(name: str) -> str | None:
+    """Canonical lower-case form of the name or domain of an agency or outlet; None if nothing of it is left."""
+    low = " ".join(name.strip().strip("()").lower().replace("-", " ").split())
+    if low in _CANONICAL:
+        return _CANONICAL[low]
+    parts = _DIVIDERS.split(low) if " " in low or "/" in low else low.split(".")
+    return next((_CANONICAL[part] for part in parts if part in _CANONICAL), low or None)
+
+
+# --- lines that are no story text ---------------------------------------------------------------------------------
+
+_SHORT: Final = 420
+"""Characters. Longer lines are paragraphs, and searched for nothing but what ends a text."""
+
+_BUTTONS: Final = frozenset(
+    """advertisement|photo|video|image|images|close|more|edit|email|e-mail|print|share|share this article|share this|tweet
+    comment|comments|log in|sign in|sign up|sign me up|subscribe|subscribe now|menu|search|facebook|twitter|whatsapp
+    linkedin|pinterest|reddit|google+|copy link|view comments|leave a comment|leave a reply|comments are closed
+    no comments|post a comment|back to gallery|related|related content|related stories|related articles|related topics
+    related links|related news|related coverage|recommended|recommended stories|recommended video|recommended videos
+    recommended for you|read more|read next|read also|read full story|see also|more-in|more in|now playing|trending
+    trending now|most read|most popular|what to read next|sponsored|sponsored content|play video|scroll down for video
+    story highlights|url|click here to comment on this article|updated|published|end|ends|newsletter|more_vert
+    purchase: order reprint|continue reading|story continues below advertisement|connect tweet linkedin commentemailmore
+    facebookemail twitter google+ linkedin pinterest|agencies|with agencies|more from|top stories|latest news
+    anzeige|werbung|drucken|teilen|kommentare|mehr zum thema|das könnte sie auch interessieren|mit agenturmaterial
+    publicidad|compartir|comentarios|lea también|relacionado|agencias|con información de agencias|te puede interesar
+    publicité|partager|commentaires|lire aussi|à lire aussi|avec agences|pubblicità|condividi|leggi anche|commenti
+    publicidade|compartilhar|leia mais|leia também|реклама|поделиться|комментарии|читайте также|подробнее
+    إعلان|شارك|مشاركة|تعليقات|اقرأ أيضا|اقرأ أيضاً|المزيد|تبلیغات|广告|分享|评论|相关阅读|相关新闻|責任編輯|責任编辑
+    広告|シェア|関連記事|コメント|続きを読む""".replace("\n", "|").replace("    ", "").split("|")
+)
+_OPENERS: Final = frozenset(
+    """related|read|watch|more|see|also|sign|subscribe|log|register|follow|like|join|download|click|get|this|we|news
+    article|story|reference|code|comments|share|shares|reporting|(reporting|additional|(additional|editing|(editing
+    writing|(writing|compiled|(compiled|translated|(translated|with|(with|image|media|continue|please|endnewsmessage1
+    lire|lea|lesen|leia|leggi|читайте|اقرأ|mehr|file|(file|photo|photo:|photograph|foto|foto:|newsletter
+    """.replace("\n", "|").replace("    ", "").strip("|").split("|")
+)
 _FURNITURE = re.compile(
-    r"""(?xi) ^\W*(?:
-    (?:advertisement|photo|video|image|close|more|edit|email|e-mail|print|share|tweet|comments?|log\ in|sign\ up|sign\ me\ up
-      |subscribe(?:\ now)?|menu|search|facebook|twitter|whatsapp|linkedin|pinterest|reddit|copy\ link|endnewsmessage\d*
-      |view\ comments|leave\ a\ (?:comment|reply)|comments\ are\ closed|no\ comments|post\ a\ comment|back\ to\ gallery
-      |related(?:\ (?:content|stories|articles|topics|links|news))?|recommended(?:\ (?:stories|video|videos|for\ you))?
-      |read\ (?:more|next|also|full\ story)|see\ also|more\ from\ .{0,40}|more-in|now\ playing|trending(?:\ now)?|most\ read
-      |what\ to\ read\ next|sponsored(?:\ content)?|anzeige|publicidad|publicité|реклама|إعلان|广告
-      |image\ copyright\ .{0,60}|play\ video|scroll\ down\ for\ video|story\ highlights|url|source|click\ here .{0,60}
-      |updated|published|end|ends|newsletter|more_vert|get\ the\ .{0,30}newsletter.{0,20}
-    )\W*$
-    | .{0,40}continue\ reading(?:\ the\ main\ story|\ below)?.{0,200}$
-    | (?:news\ code|reference|article\ id|story\ id|code)\s*[:#]\s*[\w-]{1,20}\W*$
-    | (?:\d+\s*)?(?:comments?|shares?|views?|likes?|retweets?)\s*\d*\W*$
-    | (?:please\ )?(?:sign\ up|subscribe|log\ in|register|follow\ us|like\ us|join\ us|download\ (?:our|the))\b.{0,160}$
-    | (?:we\ use|this\ (?:site|website)\ uses)\ cookies.{0,400}$
-    | (?:read\ more|see\ also|related|more|watch|also\ read|read\ also|lire\ aussi|lea\ también|lesen\ sie\ auch|mehr\ zum\ thema)\s*:\ ?.{0,140}$
-    | (?:\(?\ ?(?:additional\ |further\ |with\ additional\ )?(?:reporting|editing|writing|compiled|translation|translated|written)\ (?:and\ \w+\ )?by\b).{0,300}$
-    | .{0,120}\bcontributed\ (?:to|reporting)\b.{0,60}$
-    | (?:with\ (?:assistance|files|agencies|inputs?\ from|reporting)\b).{0,120}$
-    | (?:follow\ .{1,60}\ on\ (?:twitter|facebook|instagram)).{0,120}$
-    | (?:agencies|with\ agencies|agencias|mit\ agenturmaterial|avec\ agences|от\ редакции)\W*$
+    r"""(?xi) (?:
+      (?:news\ code|reference|article\ id|story\ id|code)\s*[:#]\s*[\w-]{1,20}\W*$
+    | (?:comments|shares?)\W*\d*\W*$ | endnewsmessage\d
+    | (?:please\ )?(?:sign\ up|subscribe|log\ in|register|follow\ us|like\ us|join\ us|download\ (?:our|the)|get\ the\ .{0,40}newsletter)\b
+    | newsletter\ sign\ up | we\ use\ cookies | this\ (?:site|website)\ uses\ cookies | we\ pay\ for\ your\ stories | click\ here\b
+    | (?:read\ more|see\ also|related|more|watch|also\ read|read\ also|lire\ aussi|lea\ también|leia\ também|leggi\ anche|lesen\ sie\ auch
+      |mehr\ zum\ thema|читайте\ также|اقرأ\ أيضا?ً?)\s*[:：]
+    | more\ from\ .{0,40}$ | \(?(?:additional\ |further\ |with\ additional\ )?(?:reporting|editing|writing|compiled|translated)\ (?:and\ \w+\ )?by\b
+    | \(?with\ (?:assistance|files|agency|inputs?|reporting)\ (?:from|by|inputs?)\b | follow\ .{1,60}\ on\ (?:twitter|facebook|instagram|x)\b
+    | image\ copyright\b | media\ (?:playback|caption)\b | continue\ reading\b | \(?file\ ?(?:photo|image|picture)\b | \(?(?:photo|foto)\s*:
     )"""
 )
+_PICTURE = re.compile(r"(?i)\(?(?:AP Photo|Photo by|Foto:|Image: )[^()\n]{0,80}\)?$|/ ?Getty Images\)?$|\bREUTERS/[A-Z][^\n]{2,40}$")
 _LEGAL = re.compile(
-    r"""(?xi) (?:(?:©|\(c\)|copyright|the-cnn-wire)\W{0,6}.{0,40}(?:19|20)\d\d | all\ rights\ reserved | alle\ rechte\ vorbehalten
-    | todos\ los\ derechos\ reservados | tous\ droits\ r[ée]serv[ée]s | tutti\ i\ diritti\ riservati | все\ права\ защищены
-    | جميع\ الحقوق\ محفوظة | 版权所有 | 無断転載 | 無断複製
-    | this\ material\ may\ not\ be\ published | npr\ transcripts\ are\ created | do\ you\ have\ a\ story\ for )"""
+    r"""(?xi) (?:©|\(c\)\ |copyright\b|the-cnn-wire)\W{0,6}.{0,40}?(?:19|20)\d\d | all\ rights\ reserved | alle\ rechte\ vorbehalten
+    | (?:todos\ los|todos\ os)\ (?:derechos|direitos)\ reservados | tous\ droits\ r[ée]serv[ée]s | tutti\ i\ diritti\ riservati
+    | все\ права\ защищены | جميع\ الحقوق\ محفوظة | کلیه\ حقوق | 版权所有 | 著作権 | 無断転載 | 無断複製 | 不得转载
+    | this\ material\ may\ not\ be\ published | npr\ transcripts\ are\ created | do\ you\ have\ a\ story\ for"""
 )
-_SIGN_OFF = re.compile(rf"(?i)^\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*)?({_ANY_AGENCY})\W*(?:\d{{1,4}}\W*)?$")
-_BYLINE = re.compile(
-    r"(?i)^\W*(?:by|von|por|par|di|автор:?|بقلم:?|文)\s+([^\W\d_][^\n]{2,80})$",
+_LEGAL_HINTS: Final = (
+    "©", "(c) ", "copyright", "cnn-wire", "reserved", "vorbehalten", "reservados", "réserv", "riservati", "защищены",
+    "محفوظة", "حقوق", "版权", "著作", "無断", "转载", "may not be published", "transcripts are", "have a story for",
+)  # fmt: skip
+_TAIL = re.compile(
+    r"""(?xi) \(?\b(?:additional\ |further\ )?(?:reporting|editing|writing)\ by\b[^\n]{0,300}$ | \bread\ the\ original\ article\b[^\n]{0,200}$
+    | ^[^\n]{0,140}\bcontributed\ (?:to\ this|reporting|from)\b[^\n]{0,80}$"""
 )
+_TAIL_HINTS: Final = ("eporting by", "diting by", "riting by", "riginal article", "contributed ")
+_SIGN_OFF = re.compile(rf"(?i)\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*|источник\s*:\s*|المصدر\s*:\s*)?({_AGENCY})\W*(?:\d{{1,4}}\W*)?$")
+_BYLINE = re.compile(r"(?i)\W*(?:by|von|por|par|di|автор:?|بقلم:?|文/?)\s+([^\W\d_][^\n]{2,80})$")
 _INLINE_CREDIT = re.compile(
-    rf"(?i)(?:©|\(c\)|copyright)\W{{0,6}}(?:\d{{4}})?\W{{0,4}}({_ANY_AGENCY})\b|\((?:(?:{_ANY_AGENCY})/)?({_ANY_AGENCY})\)"
-    rf"|\b(?:via|source:|quelle:|fuente:)\s+({_ANY_AGENCY})\b"
-)
-_DATELINE = re.compile(
-    rf"""(?xi) ^\W{{0,3}}(?P<place>[^\n()—–]{{0,70}}?)\s*
-    (?: \((?P<agency>(?:{_ANY_AGENCY})(?:\s*/\s*\w+)?)\)\s*(?:--|[-–—_:,])?\s* | (?P<dash>\s(?:--|[-–—_])\s*) )"""
+    rf"(?i)(?:©|\(c\)|copyright)\W{{0,6}}(?:\d{{4}})?\W{{0,4}}({_AGENCY})\b|\(({_AGENCY})(?:/\w+)?\)"
+    rf"|\b(?:via|source:|quelle:|fuente:)\s+({_AGENCY})\b"
 )
 _DATE_LINE = re.compile(
-    r"""(?xi) ^\W*(?:(?:first\ )?(?:published|posted|updated|last\ updated|date|on)\b\W*)*
+    r"""(?xi) \W*(?:(?:first\ )?(?:published|posted|updated|last\ updated|date|on)\b\W*)*
     (?:(?:mon|tues?|wed(?:nes)?|thurs?|fri|sat(?:ur)?|sun)(?:day)?\W+)?
     (?: (?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)
       | (?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\W+(?P<day>\d{1,2})\W+(?P<year>(?:19|20)\d\d)
       | (?P<day2>\d{1,2})\W+(?P<month2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\W+(?P<year2>(?:19|20)\d\d)
       | \d{1,2}\s*[/.]\s*\d{1,2}\s*[/.]\s*\d{2,4} )
-    (?P<rest>.{0,40})$"""
+    .{0,40}$"""
 )
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATELINE = re.compile(
+    rf"(?i)\W{{0,3}}(?P<place>[^\n()—–]{{0,70}}?)\s*"
+    rf"(?:\((?P<agency>(?:{_AGENCY})(?:\s*/\s*\w+)?)\)\s*(?:--|[-–—_:,])?\s*|\s(?:--|[-–—_])\s+)"
+)
+_DASHES: Final = ("(", " -", "—", "–", " _")
+_DIVIDERS = re.compile(r"\s*[/,;]\s*|\s+via\s+|\s+and\s+")
 
 
-def normalise(article: Article) -> Normalised:
-    """Set apart what is not the story's own words and read credit, dateline, byline and date off it."""
-    lines = [line for raw in article.text.split("\n") if (line := _SPACES.sub(" ", raw).strip())]
-    headline = _SPACES.sub(" ", article.headline.replace("\n", " ")).strip()
-    credit = agency(article.credit) if article.credit else None
-    byline = article.byline
-    published = article.published_at
-    kept: list[str] = []
+def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[str]:
+    low = "\n".join(lines).lower()
+    legal = any(hint in low for hint in _LEGAL_HINTS)
+    tail = any(hint in low for hint in _TAIL_HINTS)
     title = _bare(headline)
-    for position, line in enumerate(lines):
-        head = len(kept) < 2
-        if len(line) < 420 or position > len(lines) - 4:
-            if title and position < 6 and _is_title(_bare(line), title):
-                continue
-            if (legal := _LEGAL.search(line)) and (len(line) < 420 or legal.start() > len(line) - 400):
-                credit = credit or _credit_in(line)
-                line = line[: legal.start()].rstrip() if legal.start() > 200 else ""
-            elif sign_off := _SIGN_OFF.match(line):
-                credit = credit or agency(sign_off[1])
-                line = ""
-            elif _FURNITURE.match(line):
-                line = ""
-            elif head and len(line) < 100:
-                if dated := _DATE_LINE.match(line):
-                    published = published or _date(dated)
-                    line = ""
-                elif by := _BYLINE.match(line):
-                    byline, credit = byline or by[1].strip(), credit or _credit_in(f"({by[1].rsplit(',', 1)[-1].strip()})")
-                    line = ""
+    kept: list[str] = []
+    for at, line in enumerate(lines):
+        ending = at >= len(lines) - 4
+        if at < 6 and title and _is_title(line, title):
+            continue
+        if len(line) < _SHORT and (_is_furniture(line) or (len(line) < 60 and _is_sign_off(line, found))):
+            continue
+        if len(kept) < 2 and len(line) < 100 and _is_head(line, found):
+            continue
+        if legal and (ending or len(line) < _SHORT):
+            line = _cut(line, _LEGAL, found)
+        if tail and (ending or len(line) < _SHORT):
+            line = _cut(line, _TAIL, found)
         if line:
             kept.append(line)
-    if not headline:
-        headline, kept = _take_title(kept)
-    dateline = article.dateline
-    for position in range(min(2, len(kept))):
-        place, wire, rest = _split_dateline(kept[position])
-        if rest is not None:
-            kept[position] = rest
-            dateline, credit = dateline or place, credit or wire
-            break
-    return Normalised(headline, "\n".join(kept), credit, dateline, byline, published)
+    return kept
 
 
-def agency(name: str) -> str | None:
-    """Canonical lower-case form of an agency's or outlet's name; None if nothing of it is left."""
-    low = _SPACES.sub(" ", name.strip().strip("()").lower().replace("-", " ")).strip()
-    if low in _CANONICAL:
-        return _CANONICAL[low]
-    first = re.split(r"\s*[/,]\s*|\s+via\s+", low)[0]
-    return _CANONICAL.get(first, low or None)
+def _is_furniture(line: str) -> bool:
+    low = line.lower()
+    if low.strip(" :|•·×»›>.…") in _BUTTONS and line[-1] != ".":
+        return True
+    if low.split(None, 1)[0] in _OPENERS and _FURNITURE.match(line):
+        return True
+    return line[-1] not in ".!?\"”" and ("/" in line or "hoto" in line) and bool(_PICTURE.search(line))
+
+
+def _is_sign_off(line: str, found: _Found) -> bool:
+    signed = _SIGN_OFF.match(line)
+    if signed:
+        found.credit = found.credit or agency(signed[1])
+    return bool(signed)
+
+
+def _is_head(line: str, found: _Found) -> bool:
+    """A line that holds nothing but the date or the author."""
+    if dated := _DATE_LINE.match(line):
+        found.published_at = found.published_at or _date(dated)
+        return True
+    if by := _BYLINE.match(line):
+        found.byline = found.byline or by[1].strip()
+        found.credit = found.credit or _credit_in(f"({by[1].rsplit(',', 1)[-1].strip()})")
+    return bool(by)
+
+
+def _cut(line: str, pattern: re.Pattern[str], found: _Found) -> str:
+    """The line up to a notice that runs to its end; nothing if little stands before it."""
+    notice = pattern.search(line)
+    if not notice or len(line) - notice.start() > _SHORT:
+        return line
+    found.credit = found.credit or _credit_in(line[notice.start() :])
+    before = line[: notice.start()].rstrip()
+    return before if len(before) > 60 else ""
 
 
 def _bare(line: str) -> str:
-    return _LETTERS.sub("", line.casefold())
+    return "".join(filter(str.isalnum, line.casefold()))
 
 
 def _is_title(line: str, title: str) -> bool:
     """The line is the headline again, possibly cut off or with a site's name behind it."""
-    if not line:
+    if len(line) > 3 * len(title) + 40:
         return False
-    short, long = sorted((line, title), key=len)
-    return line == title or (len(short) > 20 and long.startswith(short) and len(long) - len(short) < 40)
+    bare = _bare(line)
+    short, long = sorted((bare, title), key=len)
+    return bare == title or (len(short) > 20 and long.startswith(short) and len(long) - len(short) < 40)
 
 
-def _credit_in(line: str) -> str | None:
-    found = _INLINE_CREDIT.search(line)
-    return agency(next(group for group in found.groups() if group)) if found else None
+def _credit_in(text: str) -> str | None:
+    credit = _INLINE_CREDIT.search(text)
+    return agency(next(group for group in credit.groups() if group)) if credit else None
 
 
-def _split_dateline(line: str) -> tuple[str | None, str | None, str | None]:
-    """(place, agency, the line behind them); the last is None where there is no dateline."""
-    found = _DATELINE.match(line)
-    if not found:
-        return None, None, None
-    place = found["place"].strip(" ,")
-    first = place.split(",")[0]
-    wire = agency(found["agency"]) if found["agency"] else None
-    looks_right = first.isupper() or (not first and wire) or (wire and len(place.split()) <= 8)
-    if not looks_right or (not wire and len(first) < 3):
-        return None, None, None
-    return place or None, wire, line[found.end() :].lstrip(" -–—_")
+def _split_dateline(line: str, found: _Found) -> str | None:
+    """The line behind its dateline, or None if it has none."""
+    head = line[:110]
+    if not any(dash in head for dash in _DASHES):
+        return None
+    opened = _DATELINE.match(head)
+    if not opened:
+        return None
+    place = opened["place"].strip(" ,")
+    city = place.split(",")[0].split("/")[0]
+    wire = agency(opened["agency"]) if opened["agency"] else None
+    if not (city.isupper() and len(city) > 2) and not (wire and len(place.split()) <= 8):
+        return None
+    found.dateline = found.dateline or place or None
+    found.credit = found.credit or wire
+    return line[opened.end() :].lstrip(" -–—_")
 
 
 def _take_title(kept: list[str]) -> tuple[str, list[str]]:
-    """A short first line without a full stop, followed by longer text, is the headline of a text that has none."""
+    """A short first line without a full stop, followed by a longer one, is the headline of a text that has none."""
     if len(kept) < 2:
         return "", kept
     first = kept[0]
-    longest = max(len(line) for line in kept[1:])
-    repeated = _bare(kept[1]) == _bare(first)
-    if repeated or (8 <= len(first) <= 120 and first[-1] not in ".!。．।؟…:;,\"”" and longest > len(first)):
-        return first, kept[2:] if repeated else kept[1:]
-    return "", kept
+    if _bare(kept[1]) == _bare(first):
+        return first, kept[2:]
+    looks_right = 8 <= len(first) <= 120 and first[-1] not in ".!。．｡؟۔…:;,"
+    return (first, kept[1:]) if looks_right and max(map(len, kept[1:])) > len(first) else ("", kept)
 
 
 def _date(found: re.Match[str]) -> datetime | None:
-    month = found["month"] or found["month2"]
     try:
         if found["y"]:
             return datetime(int(found["y"]), int(found["m"]), int(found["d"]), tzinfo=UTC)
-        if month:
+        if month := found["month"] or found["month2"]:
             year, day = found["year"] or found["year2"], found["day"] or found["day2"]
             return datetime(int(year), _MONTHS.index(month.lower()) + 1, int(day), tzinfo=UTC)
-    except ValueError:
+    except ValueError:  # 2023-02-30
         return None
     return None
 
 
-_TRACKING = re.compile(r"(?i)^(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|mc_[ce]id|igshid|ns_\w+|cmpid?|ocid|ito|smid|smtyp|xtor|wt\.\w+|amp|outputtype|partner|ref|ref_src|referrer|source|src|spm|sr_share|taid|via|_ga|cid|ncid|icid|s_cid|ftag|mod|rss|feed\w*)$")
+# --- addresses ----------------------------------------------------------------------------------------------------
+
+_TRACKING = re.compile(
+    r"(?i)^(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|mc_[ce]id|igshid|ns_\w+|cmpid?|ocid|ito|smid|smtyp|xtor|wt\.\w+|amp|outputtype|partner|ref|ref_src|referrer|source|src|spm|sr_share|taid|via|_ga|cid|ncid|icid|s_cid|ftag|mod|rss|feed\w*)$"
+)
 _MOBILE = re.compile(r"^(?:www|m|mobile|amp|edition-m|wap)\.(?=[^.]+\.)")
 
 

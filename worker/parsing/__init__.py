@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from worker.core.article import Article, Rejected
 from worker.core.errors import ParseError
-from worker.parsing.format import Format
 from worker.parsing.encoding import note
+from worker.parsing.format import Format
 from worker.parsing.limits import LimitError
 from worker.parsing.registry import FORMATS, find
 from worker.parsing.sanitise import clean_article, clean_line
@@ -55,7 +55,14 @@ def _read(source: Source, path: tuple[str, ...]) -> Iterator[tuple[str, Article 
                 yield _finished(item, source, number, path)
     except (ParseError, OSError):
         raise
-    except Exception as error:
+    except ModuleNotFoundError as error:
+        if not format_.extra:
+            raise
+        raise ParseError(f"{source.name}: {format_.name} needs pip install 'newsfold[{format_.extra}]'") from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        # What a library raises on broken input is its own affair; a panic of a Rust one is not even an Exception.
         raise ParseError(f"{source.name}: broken {format_.name}: {_explain(error)}") from error
 
 
@@ -72,13 +79,17 @@ def _member(source: Source, path: tuple[str, ...]) -> Iterator[tuple[str, Articl
         yield "/".join(path), Rejected(source.label, str(error).removeprefix(f"{source.name}: "))
 
 
-def _finished(item: Article | Rejected, source: Source, number: int, path: tuple[str, ...]) -> tuple[str, Article | Rejected]:
+def _finished(
+    item: Article | Rejected, source: Source, number: int, path: tuple[str, ...]
+) -> tuple[str, Article | Rejected]:
     if isinstance(item, Article):
         item = clean_article(item)
         shape = item.metadata.get("format")
         path = (*path, shape) if shape else path
         if item.text:
-            return "/".join(path), replace(item, metadata={"format": path[-1], **note(source.encoding), **item.metadata})
+            return "/".join(path), replace(
+                item, metadata={"format": path[-1], **note(source.encoding), **item.metadata}
+            )
         item = Rejected("", "no text")
     where = item.position or f"record {number}"
     if not where.startswith(source.name + "!"):
@@ -86,7 +97,7 @@ def _finished(item: Article | Rejected, source: Source, number: int, path: tuple
     return "/".join(path), Rejected(where, clean_line(item.reason))
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: BaseException) -> str:
     """The kind of error and, for kinds whose messages never quote the content, the message."""
     if isinstance(error, RecursionError):
         return "nested too deep"

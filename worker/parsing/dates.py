@@ -10,10 +10,11 @@ _BASIC = re.compile(r"^(\d{8})(?:T?(\d{4}|\d{6}))?$")
 _CLOCK_FRACTION = re.compile(r"([.,]\d{6})\d+")
 _SLASHED = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
 _HOURS = {
-    "EST": -5, "EDT": -4, "ET": -5, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8,
-    "HST": -10, "BST": 1, "WEST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3, "SAST": 2, "MSK": 3,
-    "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+    "HST": -10, "AKST": -9, "AKDT": -8, "PST": -8, "PDT": -7, "MST": -7, "MDT": -6, "CST": -6, "CDT": -5, "ET": -5,
+    "EST": -5, "EDT": -4, "BST": 1, "WEST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "SAST": 2, "EEST": 3,
+    "MSK": 3, "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
+"""Zones that dates of news are written in, in hours east of UTC. Other names are taken as UTC."""
 
 
 def parse_date(value: Any) -> datetime | None:
@@ -78,10 +79,14 @@ def _iso(text: str) -> datetime | None:
 
 
 def _mail(text: str) -> datetime | None:
-    """RFC 2822, as RSS and mail write it. Imported late: `email` takes longer to load than all of this package."""
+    """RFC 2822, as RSS and mail write it; zones that RFC does not know are left to `_free`.
+
+    Imported late: `email` takes longer to load than all of this package.
+    """
     from email.utils import parsedate_to_datetime
 
-    return parsedate_to_datetime(text)
+    found = parsedate_to_datetime(text)
+    return found if found.tzinfo else None
 
 
 def _free(text: str) -> datetime | None:

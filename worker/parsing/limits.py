@@ -1,7 +1,8 @@
 """The limits on what comes out of containers, so that a small file cannot become an endless one."""
 
 import io
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from worker.core.errors import ParseError
 
@@ -48,33 +49,42 @@ class Budget:
             raise LimitError(f"{name}: containers nested more than {MAX_DEPTH} deep")
 
 
-class Inflater(Protocol):
-    """Bytes of a compressed stream in, plain bytes out, with the count of what has gone in."""
+class Meter:
+    """Counts what comes out of one container: against the budget, and against what has gone into it."""
 
-    consumed: int
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` plain bytes; empty at the end."""
-
-
-class Inflated(io.RawIOBase):
-    """The plain bytes of a compressed stream, counted against a budget and a ratio as they are read."""
-
-    def __init__(self, inflater: Inflater, budget: Budget, name: str):
-        self._inflater = inflater
+    def __init__(self, budget: Budget, name: str, consumed: Callable[[], int]):
         self._budget = budget
         self._name = name
+        self._consumed = consumed
         self._out = 0
 
+    def count(self, size: int) -> None:
+        """Count bytes that came out. Raises LimitError."""
+        self._out += size
+        self._budget.spend(size, self._name)
+        if self._out > RATIO_FROM_BYTES and self._out > MAX_RATIO * self._consumed():
+            raise LimitError(f"{self._name}: unpacks to more than {MAX_RATIO} times its size")
+
+
+class Unpacked(io.RawIOBase):
+    """The plain bytes of a container's content, read forward only and counted as they are read.
+
+    `read` yields up to so many plain bytes, and none at the end. A tar needs no meter: nothing in it grows.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], meter: Meter | None = None):
+        self._read = read
+        self._meter = meter
+
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        """See io.RawIOBase. Raises LimitError."""
         view = memoryview(buffer).cast("B")
-        chunk = self._inflater.read(len(view))
+        chunk = self._read(len(view))
+        if self._meter:
+            self._meter.count(len(chunk))
         view[: len(chunk)] = chunk
-        self._out += len(chunk)
-        self._budget.spend(len(chunk), self._name)
-        if self._out > RATIO_FROM_BYTES and self._out > MAX_RATIO * self._inflater.consumed:
-            raise LimitError(f"{self._name}: unpacks to more than {MAX_RATIO} times its size")
         return len(chunk)

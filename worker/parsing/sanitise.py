@@ -20,17 +20,22 @@ MAX_NESTING = 16
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # The blocks that hold nothing but combining marks; other marks (Indic vowel signs) do not reorder under NFC.
-_COMBINING = "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+_COMBINING = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff"
+    "\u20d0-\u20f0\ufe20-\ufe2f"
+)
 _COMBINING_RUN = re.compile(f"([{_COMBINING}]{{{MAX_COMBINING}}})[{_COMBINING}]+")
+# What any of the three would change, so that a clean text is read once; a combining mark alone settles nothing.
+_SUSPECT = re.compile(
+    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|[{_COMBINING}]{{{MAX_COMBINING + 1}}}"
+)
 
 
 def clean_text(text: str) -> str:
     """Text with `\\n` line ends and without NUL, surrogates, control characters and endless combining runs."""
-    if not text.isascii() or not text.isprintable():
-        text = _LINE_ENDS.sub("\n", text)
-        text = _FORBIDDEN.sub("", text)
-        text = _COMBINING_RUN.sub(r"\1", text)
-    return text
+    if not _SUSPECT.search(text):
+        return text
+    return _COMBINING_RUN.sub(r"\1", _FORBIDDEN.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def clean_line(text: str) -> str:
@@ -59,14 +64,24 @@ def clean_value(value: Any, depth: int = 0) -> Any:
 
 def clean_article(article: Article) -> Article:
     """The article with all its strings cleaned; empty strings in optional fields become None."""
-    optional = ("external_id", "source", "url", "byline", "language", "version", "credit", "dateline")
     return replace(
         article,
         text=_trim(clean_text(article.text)),
         headline=clean_line(article.headline),
         metadata=clean_value(article.metadata),
-        **{name: clean_line(getattr(article, name) or "") or None for name in optional},
+        external_id=_optional(article.external_id),
+        source=_optional(article.source),
+        url=_optional(article.url),
+        byline=_optional(article.byline),
+        language=_optional(article.language),
+        version=_optional(article.version),
+        credit=_optional(article.credit),
+        dateline=_optional(article.dateline),
     )
+
+
+def _optional(text: str | None) -> str | None:
+    return clean_line(text) or None if text else None
 
 
 def _trim(text: str) -> str:

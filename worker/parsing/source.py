@@ -3,11 +3,11 @@
 import io
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from worker.core.errors import ParseError
 from worker.parsing import encoding
-from worker.parsing.limits import Budget
+from worker.parsing.limits import Budget, Meter
 from worker.parsing.sanitise import clean_line
 
 if TYPE_CHECKING:
@@ -34,15 +34,20 @@ class Source(io.RawIOBase):
         self.budget = budget or Budget()
         self.encoding: str | None = None
         """The encoding a format found, for the record; set by it."""
+        self.consumed = 0
+        """How many bytes have been read of these."""
         self._raw = raw
         self.head = _read_exactly(raw, HEAD_BYTES)
-        self._offset = 0
 
     def member(self, raw: BinaryIO | io.RawIOBase, name: str) -> "Source":
         """A member of this archive, to be read in its own right. Raises LimitError."""
         self.budget.enter(self.depth + 1, self.name)
         inner = f"{self.name}!{clean_line(name)[:200]}"
         return Source(raw, inner, label=inner, depth=self.depth + 1, budget=self.budget)
+
+    def meter(self) -> Meter:
+        """Counts what is unpacked from these bytes."""
+        return Meter(self.budget, self.name, lambda: self.consumed)
 
     def unwrapped(self, raw: io.RawIOBase, holds_archive: Callable[["Source"], bool]) -> "Source":
         """The content of this compressed file. Around an archive, compression and archive count as one container."""
@@ -53,27 +58,27 @@ class Source(io.RawIOBase):
         return inner
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        """See io.RawIOBase."""
         view = memoryview(buffer).cast("B")
-        chunk = self.head[self._offset : self._offset + len(view)]
-        if chunk:
-            self._offset += len(chunk)
-        else:
-            chunk = self._raw.read(len(view)) or b""
+        chunk = self.head[self.consumed : self.consumed + len(view)] or self._raw.read(len(view)) or b""
         view[: len(chunk)] = chunk
+        self.consumed += len(chunk)
         return len(chunk)
 
-    @cached_property
-    def complete(self) -> bool:
-        """Whether the head is the whole content."""
-        return len(self.head) < HEAD_BYTES
+    def fits(self, size: int) -> bool:
+        """Whether the whole content is below `size` bytes; looks that far ahead, before anything has been read."""
+        if len(self.head) < size:
+            self.head += _read_exactly(self._raw, size - len(self.head))
+        return len(self.head) < size
 
     @cached_property
     def head_text(self) -> str:
         """The head, decoded; not exact at its end, where a character may be cut."""
-        return encoding.decode(self.head)[0].removesuffix("\ufffd")
+        return encoding.decode(self.head[:HEAD_BYTES])[0].removesuffix("\ufffd")
 
     def buffered(self) -> io.BufferedReader:
         """The whole stream as a buffered reader, from its first byte."""
@@ -81,7 +86,7 @@ class Source(io.RawIOBase):
 
     def read_all(self) -> bytes:
         """The whole content of a one-document file. Raises ParseError past `MAX_RECORD_BYTES`."""
-        data = self.head if self.complete else self.read_up_to(MAX_RECORD_BYTES + 1)
+        data = self.read_up_to(MAX_RECORD_BYTES + 1)
         if len(data) > MAX_RECORD_BYTES:
             raise ParseError(f"{self.name}: larger than {MAX_RECORD_BYTES:,} bytes, the most one document may have")
         return data
@@ -119,19 +124,3 @@ def _read_exactly(stream: BinaryIO | io.RawIOBase, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-class OneWay(io.RawIOBase):
-    """A member's stream that cannot seek: in a stream of members there is no way back."""
-
-    def __init__(self, raw: IO[bytes]):
-        self._member = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        chunk = self._member.read(len(view))
-        view[: len(chunk)] = chunk
-        return len(chunk)

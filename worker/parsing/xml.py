@@ -10,7 +10,9 @@ from worker.core.errors import ParseError
 from worker.parsing import encoding, markup
 from worker.parsing.source import Source
 
-_PROLOGUE = re.compile(r"(?:\s++|<\?[^>]{0,2000}+>|<!--.{0,20000}?-->|<!DOCTYPE[^\[>]{0,2000}+(?:\[[^\]]{0,20000}+\])?\s*+>)*+", re.S)
+_PROLOGUE = re.compile(
+    r"(?:\s++|<\?[^>]{0,2000}+>|<!--.{0,20000}?-->|<!DOCTYPE[^\[>]{0,2000}+(?:\[[^\]]{0,20000}+\])?\s*+>)*+", re.S
+)
 _ROOT = re.compile(r"<([A-Za-z_][\w.-]*+)(?::([\w.-]++))?([^>]{0,20000})")
 # Parameter entities (agencies pull in the NITF DTD with one) name a DTD that is never loaded.
 _ENTITY_DECLARATION = re.compile(rb"<!ENTITY\s++(?!%\s)")
@@ -96,7 +98,7 @@ def text(element: Any) -> str:
 
 
 def block(element: Any) -> str:
-    """The text of a body element (NITF, XHTML), one line a block. Pictures, captions and page furniture are left out."""
+    """The text of a body element (NITF, XHTML), one line a block. Pictures and page furniture are left out."""
     from lxml import etree
 
     if element is None:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 
-_EDITORS_ONLY = re.compile(r"^(?:#+ (?:dpa )?notebook|\* \* \* \*|The following information is not (?:intended )?for publication)", re.I)
+_EDITORS_ONLY = re.compile(
+    r"^(?:#+ (?:dpa )?notebook|\* \* \* \*|The following information is not (?:intended )?for publication)", re.I
+)
 _CREDIT = re.compile(r"^\s*[^()\n]{2,70}\(([A-Za-z][^()\n]{1,24})\)")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BYLINE = re.compile(r"(?:By|Von|Par|Por) ")

@@ -49,7 +49,7 @@ def _article(message: str) -> Article:
     identifier = number[1] + number[2] if number else ""
     return Article(
         text=text,
-        headline=head.pop("headline"),
+        headline=head.pop("headline") or head["slugline"],
         external_id=(f"{identifier}-{time:%Y%m%d}" if time and identifier else identifier) or None,
         source=agency or credit,
         byline=head.pop("byline") or None,
@@ -61,7 +61,7 @@ def _article(message: str) -> Article:
 
 
 def _split(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Heading and body: the body begins with the first line that is indented or, without AP's marks, follows a blank."""
+    """Heading and body: the body begins with the first line that carries no mark, or, without marks, is indented."""
     marked = any(line.startswith("^") for line in lines)
     for number, line in enumerate(lines):
         ends = not line.startswith("^") if marked else line[:1] in (" ", "\t", "")
@@ -101,14 +101,16 @@ def _place(found: dict[str, Any], line: str, *, centred: bool, ended: bool) -> N
 
 
 def _filed(trailer: str) -> tuple[str | None, datetime | None]:
-    """The agency and the time of the last line: `AP-WF-11-13-13 0745GMT` (month first), `KWS-21:37-09-12-18` (Tokyo)."""
+    """Agency and time in the last line: `AP-WF-11-13-13 0745GMT` (month first), `KWS-21:37-09-12-18` (Tokyo)."""
     try:
         if match := _AP_TIME.search(trailer):
             month, day, year, hour, minute = (int(part) for part in match.groups()[1:])
             return match[1], datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
         if match := _KYODO_TIME.search(trailer):
             hour, minute, day, month, year = (int(part) for part in match.groups())
-            return "Kyodo", datetime(2000 + year, month, day, hour, minute, tzinfo=timezone(timedelta(hours=9))).astimezone(UTC)
+            return "Kyodo", datetime(
+                2000 + year, month, day, hour, minute, tzinfo=timezone(timedelta(hours=9))
+            ).astimezone(UTC)
     except ValueError:
         pass
     return None, None

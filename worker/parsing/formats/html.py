@@ -10,10 +10,11 @@ import re
 from typing import Any
 
 from worker.core.article import Article, Rejected
-from worker.parsing import markup
+from worker.parsing import markup, xml
 from worker.parsing.dates import parse_date
 from worker.parsing.format import Format, Records
 from worker.parsing.page_metadata import PageMetadata, page_metadata
+from worker.parsing.shapes.fields import words
 from worker.parsing.source import Source
 
 _START = re.compile(
@@ -24,8 +25,10 @@ _START = re.compile(
 _LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)\s[^<>]{20000,}>")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
 _NO_DEPTH = frozenset(
-    "area base br col embed hr img input link meta source track wbr p li dt dd td th tr thead tbody tfoot option "
-    "colgroup html head body script style svg path g".split()
+    words(
+        "area base br col embed hr img input link meta source track wbr p li dt dd td th tr thead tbody tfoot option "
+        "colgroup html head body script style svg path g"
+    )
 )
 MAX_DEPTH = 200
 """Nesting up to which libxml2, under trafilatura, is trusted: beyond 254 levels it drops the text without an error."""
@@ -34,8 +37,11 @@ _LOST = 0.5
 
 
 def _matches(source: Source) -> bool:
-    text = source.head_text.lstrip("\ufeff")
-    return _START.match(text) is not None or (text.lstrip().startswith("<") and markup.looks_like_html(text))
+    text = source.head_text.lstrip("\ufeff \t\r\n")
+    if text.startswith("<?xml"):
+        root = xml.root(source)
+        return root is not None and root.name.lower() == "html"
+    return _START.match(text) is not None or (text.startswith("<") and markup.looks_like_html(text))
 
 
 def _read(source: Source) -> Records:
@@ -69,7 +75,9 @@ def _main_text(page: str, known: PageMetadata) -> tuple[str, Any]:
     """The text of the article, and trafilatura's document (None if it found nothing)."""
     from resiliparse.extract.html2text import extract_plain_text
 
-    whole = extract_plain_text(page, main_content=True, alt_texts=False, list_bullets=False, comments=False, post_meta=False)
+    whole = extract_plain_text(
+        page, main_content=True, alt_texts=False, list_bullets=False, comments=False, post_meta=False
+    )
     enough = _LOST * len(whole.split())
     document = None if _too_deep(page) else _trafilatura(page, precise=True)
     text = (document and document.text) or ""
@@ -77,7 +85,7 @@ def _main_text(page: str, known: PageMetadata) -> tuple[str, Any]:
         again = _trafilatura(page, precise=False)
         text = max(text, (again and again.text) or "", key=len)
     if len(text.split()) < enough:
-        text = whole
+        text = "\n".join(line for line in whole.split("\n") if line.strip())
     body = markup.plain(known.body)
     return (body if len(text.split()) < _LOST * len(body.split()) else text), document
 

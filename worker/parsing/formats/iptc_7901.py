@@ -1,6 +1,6 @@
 """IPTC 7901, the IPTC Recommended Message Format (7901/5, 1995): teletype messages of European agencies.
 
-SOH, a header line (service, number, priority, category, words), keywords, STX, headline to `=`, body, ETX, day and time.
+SOH, a header line (service, number, priority, category, words), keywords, STX, headline to `=`, body, ETX, time.
 Some feeds strip the control characters; the header line then tells the format.
 """
 
@@ -14,17 +14,19 @@ from worker.parsing.format import Format, Records
 from worker.parsing.formats import agency_text
 from worker.parsing.source import Source
 
-_HEADER = re.compile(r"(?P<service>[a-z]{2,4})(?P<number>\d{3,5}) (?P<priority>[1-9]) (?P<category>[a-z]{1,3}) (?P<words>\d{1,5})(?P<rest> .*|$)")
+_HEADER = re.compile(
+    r"(?P<service>[a-z]{2,4})(?P<number>\d{3,5}) (?P<priority>[1-9]) (?P<category>[a-z]{1,3}) (?P<words>\d{1,5})"
+    r"(?P<rest> .*|$)"
+)
+
 _MATCHES = re.compile(rb"[\x7f\s]*\x01?[a-z]{2,4}\d{3,5} [1-9] [a-z]{1,3} \d{1,5}[ \r\n]")
 _TIME = re.compile(r"(\d\d)(\d\d)(\d\d) +(?:GMT +)?([^\W\d]{3,4})\.? +(\d\d)\s*$")
 _VERSION = re.compile(r"^(?:[\d() A-Z]+|\([^)]{1,30}\))$")
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "jan,fév fev feb,mär mrz mar,avr apr,mai may,jun juin,jul juil,aoû aou aug,sep,okt oct,nov,déc dez dec".split(","), 1
-    )
-    for name in names.split()
-}
+_MONTH_NAMES = (
+    "jan", "fév fev feb", "mär mrz mar", "avr apr", "mai may", "jun juin", "jul juil", "aoû aou aug", "sep", "okt oct",
+    "nov", "déc dez dec",
+)  # fmt: skip
+_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
 
 
 def _matches(source: Source) -> bool:
@@ -99,7 +101,9 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     """Heading and body: the heading ends with `=`, or at the first blank or indented line if nothing does."""
     for number, line in enumerate(lines[:15]):
         if line.endswith("="):
-            return [part.rstrip(" =").strip() for part in lines[: number + 1] if part.rstrip(" =").strip()], lines[number + 1 :]
+            return [part.rstrip(" =").strip() for part in lines[: number + 1] if part.rstrip(" =").strip()], lines[
+                number + 1 :
+            ]
     end = next((number for number, line in enumerate(lines) if number and (not line.strip() or line[0] in " \t")), 1)
     return [line.strip() for line in lines[:end] if line.strip()], lines[end:]
 

@@ -7,7 +7,7 @@ from worker.parsing import jsonio
 from worker.parsing.format import Format, Records
 from worker.parsing.json_array import elements
 from worker.parsing.shapes import articles
-from worker.parsing.source import Source
+from worker.parsing.source import HEAD_BYTES, Source
 
 
 def _matches(source: Source) -> bool:
@@ -15,7 +15,7 @@ def _matches(source: Source) -> bool:
 
 
 def _read(source: Source) -> Records:
-    if source.complete or not source.head.lstrip().startswith(b"["):
+    if source.fits(HEAD_BYTES) or not source.head.lstrip().startswith(b"["):
         yield from articles(jsonio.loads(source.read_text()), "")
         return
     for number, element in enumerate(elements(source), 1):

@@ -4,7 +4,7 @@ from worker.core.article import Rejected
 from worker.parsing import encoding, jsonio
 from worker.parsing.format import Format, Records
 from worker.parsing.shapes import articles
-from worker.parsing.source import MAX_RECORD_BYTES, Source
+from worker.parsing.source import HEAD_BYTES, MAX_RECORD_BYTES, Source
 
 _LOOK_AT = 20
 
@@ -16,8 +16,10 @@ def _matches(source: Source) -> bool:
         return False
     lines = text.splitlines()
     if len(lines) == 1:
-        return not source.complete
-    return any(_is_object(line.strip()) for line in lines[:_LOOK_AT]) and any(line.startswith("{") for line in lines[1:])
+        return not source.fits(HEAD_BYTES)
+    return any(_is_object(line.strip()) for line in lines[:_LOOK_AT]) and any(
+        line.startswith("{") for line in lines[1:]
+    )
 
 
 def _is_object(line: str) -> bool:

@@ -10,8 +10,13 @@ from worker.parsing.format import Format, Records
 from worker.parsing.formats import nitf
 from worker.parsing.source import Source
 
-_MEDIA = {"photo": "a picture", "picture": "a picture", "image": "a picture", "graphic": "a graphic", "video": "a video",
-          "audio": "a recording", "animation": "an animation"}  # fmt: skip
+_MEDIA = {
+    **dict.fromkeys(("photo", "picture", "image"), "a picture"),
+    "graphic": "a graphic",
+    "video": "a video",
+    "audio": "a recording",
+    "animation": "an animation",
+}
 _NOT_BODY = frozenset(("title", "caption", "headline", "keyword", "keywords", "thumbnail", "preview", "quicklook"))
 _STATUSES: dict[str, Status] = {"canceled": "cancelled", "cancelled": "cancelled", "corrected": "corrected"}
 
@@ -72,7 +77,11 @@ def _bodies(component: Any, role: str) -> Iterator[tuple[str, Article | None]]:
 
 def _content(item: Any) -> tuple[str, Article | None] | None:
     data = item.find("DataContent")
-    if data is None or xml.attribute(item, "MediaType", "FormalName").lower() in _MEDIA or item.find("Encoding") is not None:
+    if (
+        data is None
+        or xml.attribute(item, "MediaType", "FormalName").lower() in _MEDIA
+        or item.find("Encoding") is not None
+    ):
         return None
     inner = data.find(".//nitf")
     if inner is not None:
@@ -140,7 +149,9 @@ def _metadata(item: Any, management: Any) -> dict[str, Any]:
             "revision_update": xml.attribute(item, ".//RevisionId", "Update"),
             "copyright": _line(item, "CopyrightLine"),
             "creator": _party(item, "Creator"),
-            "links": [_link(found) for found in management.iter("AssociatedWith", "DerivedFrom") if found.get("NewsItem")],
+            "links": [
+                _link(found) for found in management.iter("AssociatedWith", "DerivedFrom") if found.get("NewsItem")
+            ],
         }
     )
 
@@ -156,7 +167,10 @@ def _keywords(item: Any) -> list[str]:
 
 
 def _link(element: Any) -> dict[str, str]:
-    return {"rel": "associatedWith" if element.tag == "AssociatedWith" else "derivedFrom", "id": element.get("NewsItem")}
+    return {
+        "rel": "associatedWith" if element.tag == "AssociatedWith" else "derivedFrom",
+        "id": element.get("NewsItem"),
+    }
 
 
 FORMAT = Format(name="newsml-1", family="agency XML", standard="IPTC NewsML 1.0 to 1.2", matches=_matches, read=_read)

@@ -24,8 +24,14 @@ _ITEMS = {
 }
 _STATUSES: dict[str, Status] = {"canceled": "cancelled", "cancelled": "cancelled"}
 _CORRECTIONS = frozenset(("sig:correction", "sig:corrected", "edStat:C", "signal:correction"))
-_KINDS = {"picture": "a picture", "photo": "a picture", "audio": "a recording", "video": "a video", "graphic": "a graphic",
-          "composite": "a package", "animated": "an animation"}  # fmt: skip
+_KINDS = {
+    **dict.fromkeys(("picture", "photo"), "a picture"),
+    "graphic": "a graphic",
+    "video": "a video",
+    "audio": "a recording",
+    "animated": "an animation",
+    "composite": "a package",
+}
 
 
 def _matches(source: Source) -> bool:
@@ -94,7 +100,9 @@ def _renditions(contents: Any) -> Iterator[tuple[str, Article | None]]:
         else:
             yield xml.block(inline), None
     for inline in contents.iterfind("inlineData"):
-        if (inline.get("contenttype") or "text").startswith(("text", "application/xhtml")) and not inline.get("encoding"):
+        if (inline.get("contenttype") or "text").startswith(("text", "application/xhtml")) and not inline.get(
+            "encoding"
+        ):
             yield markup.plain(inline.text or ""), None
 
 
@@ -137,14 +145,25 @@ def _link(element: Any) -> dict[str, str]:
 
 
 def _concept(element: Any) -> dict[str, str]:
-    return xml.compact({"code": element.get("qcode") or element.get("uri"), "name": xml.first(element, "name") or element.get("literal")})
+    return xml.compact(
+        {
+            "code": element.get("qcode") or element.get("uri"),
+            "name": xml.first(element, "name") or element.get("literal"),
+        }
+    )
 
 
 def _name(element: Any) -> str:
     """What a party or concept is called: its name, its literal, or the code in its QCode."""
     if element is None:
         return ""
-    return xml.first(element, "name") or element.get("literal") or _local(element.get("qcode") or "") or element.get("uri") or ""
+    return (
+        xml.first(element, "name")
+        or element.get("literal")
+        or _local(element.get("qcode") or "")
+        or element.get("uri")
+        or ""
+    )
 
 
 def _local(qcode: str) -> str:

@@ -50,7 +50,9 @@ def article(nitf: Any) -> Article:
 
 def headline(nitf: Any) -> str:
     """The main headline, or the title if there is none."""
-    return xml.first(nitf, "body/body.head/hedline/hl1", "body/body.head/hedline", "body/body.head/headline/hl1", "head/title")
+    return xml.first(
+        nitf, "body/body.head/hedline/hl1", "body/body.head/hedline", "body/body.head/headline/hl1", "head/title"
+    )
 
 
 def byline(head: Any) -> str | None:
@@ -78,7 +80,11 @@ def _body(body: Any) -> str:
     """The content; a body without one may still have its text in the abstract, or directly in it."""
     if body is None:
         return ""
-    found = (body.find("body.content"), body.find("body.head/abstract"), None if body.find("body.content") is not None else body)
+    found = (
+        body.find("body.content"),
+        body.find("body.head/abstract"),
+        None if body.find("body.content") is not None else body,
+    )
     return next((text for element in found if (text := xml.block(element))), "")
 
 

@@ -36,6 +36,13 @@ def _article(news: Any) -> Article:
     )
 
 
-_KEYS = {"strapline": "slugline", "format": "item_format", "section": "subjects", "Priority": "urgency", "TilRedaktionen": "ednote", "subtitle": "subheadline"}
+_KEYS = {
+    "strapline": "slugline",
+    "format": "item_format",
+    "section": "subjects",
+    "Priority": "urgency",
+    "TilRedaktionen": "ednote",
+    "subtitle": "subheadline",
+}
 
 FORMAT = Format(name="ritzau", family="agency XML", standard="Ritzau RBNews", matches=_matches, read=_read)

@@ -2,8 +2,9 @@
 
 from worker.core.article import Rejected
 from worker.parsing.format import Format, Records
+from worker.parsing.limits import Unpacked
 from worker.parsing.sanitise import clean_line
-from worker.parsing.source import OneWay, Source
+from worker.parsing.source import Source
 
 
 def matches(source: Source) -> bool:
@@ -23,9 +24,11 @@ def _read(source: Source) -> Records:
                 source.budget.enter(source.depth + 1, source.name)
                 yield Rejected(f"{source.name}!{clean_line(member.name)[:200]}", "a link, device or sparse file")
             else:
-                yield source.member(OneWay(content), member.name)
+                yield source.member(Unpacked(content.read), member.name)
             # A stream is never looked back into: without this the list of headers grows with the archive.
-            archive.members.clear()
+            archive.members.clear()  # type: ignore[attr-defined]  # typeshed has only getmembers()
 
 
-FORMAT = Format(name="tar", family="containers", standard="tar (POSIX.1-2001 pax, GNU, ustar)", matches=matches, read=_read)
+FORMAT = Format(
+    name="tar", family="containers", standard="tar (POSIX.1-2001 pax, GNU, ustar)", matches=matches, read=_read
+)

@@ -1,6 +1,7 @@
 """Plain text: the first line is the headline, the rest the body. No standard; any encoding that can be told."""
 
 from worker.core.article import Article
+from worker.parsing import unknown
 from worker.parsing.format import Format, Records
 from worker.parsing.source import Source
 
@@ -20,6 +21,8 @@ def looks_like_text(text: str) -> bool:
 
 
 def _matches(source: Source) -> bool:
+    if unknown.is_binary(source.head) or unknown.is_xml(source.head):
+        return False
     return looks_like_text(source.head_text)
 
 

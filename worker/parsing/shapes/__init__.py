@@ -7,13 +7,11 @@ from typing import Any
 from worker.core.article import Article, Rejected
 from worker.parsing.shape import Shape
 from worker.parsing.shapes import belga360, jsonfeed, ninjs, plain
+from worker.parsing.shapes.fields import words
 
 SHAPES: tuple[Shape, ...] = (jsonfeed.SHAPE, ninjs.SHAPE, belga360.SHAPE, plain.SHAPE)
 
-LISTS = (
-    "articles", "items", "item", "data", "results", "records", "docs", "documents", "entries", "news", "stories", "hits",
-    "newsObjects",
-)  # fmt: skip
+LISTS = words("articles items item data results records docs documents entries news stories hits newsObjects")
 """Fields under which a file keeps its list of records."""
 
 _MAX_LEVELS = 3
@@ -37,7 +35,7 @@ def _records(value: Any, position: str, level: int) -> Iterator[tuple[str, Any]]
 
 def _wrapped(value: Any) -> Any:
     """The list inside an object that is no record itself: `{"articles": [...]}`, or one level further in."""
-    if not isinstance(value, dict) or any(shape.matches(value) for shape in SHAPES):
+    if not isinstance(value, dict) or _is_record(value):
         return None
     for key in LISTS:
         inner = value.get(key)
@@ -45,8 +43,12 @@ def _wrapped(value: Any) -> Any:
             return inner
         if isinstance(inner, dict):
             return inner
-    lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
+    lists = [item for item in value.values() if isinstance(item, list) and item and _is_record(item[0])]
     return lists[0] if len(lists) == 1 else None
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and any(shape.matches(value) for shape in SHAPES)
 
 
 def _read(record: Any, position: str) -> Iterator[Article | Rejected]:

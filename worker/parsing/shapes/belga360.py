@@ -19,7 +19,9 @@ def _read(record: Record) -> Iterator[Article | Rejected]:
     if not text or kind in ("picture", "video", "audio", "graphic"):
         yield Rejected("", f"a {kind}, no text" if text else "no text")
         return
-    fields = Fields({name: None if value == "None" else value for name, value in record.items() if name != "newsComponents"})
+    fields = Fields(
+        {name: None if value == "None" else value for name, value in record.items() if name != "newsComponents"}
+    )
     yield Article(
         text=text,
         headline=fields.take(("headline",)),

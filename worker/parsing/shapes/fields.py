@@ -1,15 +1,25 @@
 """Pick fields out of a JSON record by folded name, keeping track of what has been used."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from worker.core.article import Status
 from worker.parsing.dates import parse_date
 
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text: a readable way to write long lists of names."""
+    return tuple(text.split())
+
+
 STATUSES: dict[str, Status] = {
-    "cancelled": "cancelled", "canceled": "cancelled", "killed": "cancelled", "kill": "cancelled", "withdrawn": "cancelled",
-    "retracted": "cancelled", "corrected": "corrected", "correction": "corrected", "usable": "usable",
-}  # fmt: skip
+    "usable": "usable",
+    **dict.fromkeys(words("corrected correction"), "corrected"),
+    **dict.fromkeys(words("cancelled canceled killed kill withdrawn retracted"), "cancelled"),
+}
+"""What publishers call the states of an item, folded."""
+
 
 class Fields:
     """The fields of a record under folded names; each `take` uses one up, and what is left over is metadata."""
@@ -57,6 +67,7 @@ class Fields:
         return {k: v for k, v in self._record.items() if k not in self._used and v not in (None, "", [], {})}
 
 
+@lru_cache(4096)
 def fold(name: str) -> str:
     """A field name without case and separators: `publishedAt`, `published_at`, `dc:date` become one word each."""
     return "".join(c for c in str(name).casefold() if c.isalnum()).removeprefix("schema")
@@ -78,7 +89,9 @@ def as_text(value: Any, joint: str = ", ", depth: int = 0) -> str:
 
 
 def _date_value(value: Any) -> Any:
-    """Dates wrapped as MongoDB and others export them: {"$date": ...}, {"date": ...}."""
+    """Dates wrapped as MongoDB and others export them: {"$date": ...}, {"date": ...}, [...]."""
+    if isinstance(value, list) and len(value) == 1:
+        return _date_value(value[0])
     if isinstance(value, Mapping):
         return _date_value(value.get("$date") or value.get("date") or value.get("$numberLong"))
     return value

@@ -11,17 +11,28 @@ from typing import Any
 
 from worker.core.article import Article, Rejected
 from worker.parsing import markup
-from worker.parsing.dates import parse_date
 from worker.parsing.shape import Record, Shape
-from worker.parsing.shapes.fields import STATUSES, Fields, as_text, fold
+from worker.parsing.shapes.fields import STATUSES, Fields, as_text, fold, words
 
 _MARKS = frozenset(
-    "versioncreated pubstatus representationtype headlines bodies descriptions firstcreated contentcreated altids "
-    "copyrightholder copyrightnotice renditions associations usageterms ednote embargoed infosource infosources".split()
+    words(
+        "versioncreated pubstatus representationtype headlines bodies descriptions firstcreated contentcreated altids "
+        "copyrightholder copyrightnotice renditions associations usageterms ednote embargoed infosource infosources "
+        "plannedcoverage eventdetails newscoveragestatus"
+    )
 )
-_KINDS = {"picture": "a picture", "photo": "a picture", "image": "a picture", "graphic": "a graphic", "audio": "a recording",
-          "video": "a video", "composite": "a package", "event": "an event", "planning": "a planning item",
-          "component": "a component"}  # fmt: skip
+_KINDS = {
+    **dict.fromkeys(words("picture photo image"), "a picture"),
+    "graphic": "a graphic",
+    "audio": "a recording",
+    "video": "a video",
+    "composite": "a package",
+    "event": "an event",
+    "planning": "a planning item",
+    "component": "a component",
+}
+_PLANS = {"eventdetails": "event", "plannedcoverage": "planning"}
+_TYPES = frozenset(("text", *_KINDS)) - {"event"}
 _ALERT = re.compile(r"\b(?:flash|news ?alert|alert|snap|bulletin|urgent)\b", re.IGNORECASE)
 _BODY_ORDER = ("text", "plain", "main", "html", "xhtml", "html5", "richhtml5", "nitf")
 
@@ -31,8 +42,12 @@ def _matches(record: Record) -> bool:
     if isinstance(item, Mapping):
         return _matches(item)
     names = {fold(name) for name in record}
-    return not names.isdisjoint(("uri", "guid")) and (
-        not names.isdisjoint(_MARKS) or any(name.startswith(("body_", "description_", "headline_")) for name in record)
+    if names.isdisjoint(("uri", "guid")):
+        return False
+    return (
+        not names.isdisjoint(_MARKS)
+        or any(name.startswith(("body_", "description_", "headline_")) for name in record)
+        or fold(str(record.get("type", ""))) in _TYPES
     )
 
 
@@ -43,20 +58,25 @@ def _read(record: Record) -> Iterator[Article | Rejected]:
 
 def _item(record: Record) -> Article | Rejected:
     fields = Fields(record)
-    kind = fields.take(("type",)).lower() or ("event" if "eventDetails" in record else "")
+    kind = fields.take(("type",)).lower() or next((_PLANS[n] for name in record if (n := fold(name)) in _PLANS), "")
     headline = _role(record, "headlines") or fields.take(("headline", "title"))
     text, origin = _text(record, fields, kind, headline)
     if not text:
         return Rejected("", _reason(record, kind))
     versioned, created = (fields.take_date((name,)) for name in ("versioncreated", "firstcreated"))
     return Article(
-        text=markup.without_headline(text, headline),
+        text=text if origin else markup.without_headline(text, headline),
         headline=markup.plain(headline),
         external_id=fields.take(("uri", "guid")) or None,
         url=_url(record),
-        source=fields.take(("source", "provider")) or _first(record, "infosource", "infoSources", "infosources") or _holder(record),
+        source=fields.take(("source", "provider"))
+        or _first(record, "infosource", "infoSources", "infosources")
+        or _holder(record),
         byline=fields.take(("byline", "by", "bylines")) or _first(record, "authors") or None,
-        published_at=fields.take_date(("firstpublished",)) or created or fields.take_date(("contentcreated",)) or versioned,
+        published_at=fields.take_date(("firstpublished",))
+        or created
+        or fields.take_date(("contentcreated",))
+        or versioned,
         updated_at=versioned,
         language=fields.take(("language",)) or None,
         version=fields.take(("version",)) or None,
@@ -86,7 +106,9 @@ def _body(record: Record, fields: Fields) -> str:
     bodies = record.get("bodies")
     for body in bodies if isinstance(bodies, list) else ():
         if isinstance(body, Mapping) and isinstance(body.get("value"), str):
-            found.setdefault(str(body.get("role") or body.get("contentType") or body.get("contenttype") or ""), body["value"])
+            found.setdefault(
+                str(body.get("role") or body.get("contentType") or body.get("contenttype") or ""), body["value"]
+            )
             fields.use("bodies")
     ordered = sorted(found, key=lambda name: _BODY_ORDER.index(name) if name in _BODY_ORDER else len(_BODY_ORDER))
     texts = [text for name in ordered if (text := _plain(found[name]))]
@@ -106,7 +128,11 @@ def _plain(body: str) -> str:
 
 def _role(record: Record, name: str) -> str:
     """The main one of 2.x's lists of headlines or descriptions, else the first."""
-    values = [item for item in record.get(name) or () if isinstance(item, Mapping)] if isinstance(record.get(name), list) else []
+    values = (
+        [item for item in record.get(name) or () if isinstance(item, Mapping)]
+        if isinstance(record.get(name), list)
+        else []
+    )
     values.sort(key=lambda item: item.get("role") != "main")
     return next((text for item in values if (text := as_text(item.get("value")))), "")
 
@@ -151,4 +177,6 @@ def _links(associations: Any) -> Iterator[dict[str, Any]]:
             yield {"rel": str(item.get("name") or name), "id": identifier, "type": item.get("type")}
 
 
-SHAPE = Shape(name="ninjs", standard="IPTC ninjs 1.0-1.6, 2.0-2.2, 3.0-3.1; AP, BBC, TT, Superdesk", matches=_matches, read=_read)
+SHAPE = Shape(
+    name="ninjs", standard="IPTC ninjs 1.0-1.6, 2.0-2.2, 3.0-3.1; AP, BBC, TT, Superdesk", matches=_matches, read=_read
+)

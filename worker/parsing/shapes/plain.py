@@ -9,22 +9,27 @@ from collections.abc import Iterator
 from worker.core.article import Article, Rejected
 from worker.parsing import markup
 from worker.parsing.shape import Record, Shape
-from worker.parsing.shapes.fields import STATUSES, Fields, fold
+from worker.parsing.shapes.fields import STATUSES, Fields, fold, words
 
-TEXT = ("text", "body", "content", "articletext", "maintext", "articlebody", "bodytext", "fulltext", "contenttext",
-        "textcontent", "plaintext", "rawtext", "articlecontent", "newstext", "storytext", "article", "story", "paragraphs")  # fmt: skip
-HTML = ("html", "bodyhtml", "contenthtml", "articlehtml", "bodyxhtml", "rawhtml", "htmlcontent", "pagehtml")
-SUMMARY = ("description", "summary", "abstract", "lead", "excerpt", "snippet")
-HEADLINE = ("headline", "title", "heading", "headlinetext", "articletitle", "name")
-BYLINE = ("byline", "author", "authors", "creator", "writer", "reporter", "reporters", "dccreator")
-SOURCE = ("source", "publisher", "sourcename", "outlet", "publication", "sitename", "provider", "newspaper",
-          "medianame", "newsoutlet", "sourcedomain", "domain", "hostname")  # fmt: skip
-URL = ("url", "link", "canonicalurl", "permalink", "articleurl", "sourceurl", "href", "weburl", "mainentityofpage")
-ID = ("id", "externalid", "guid", "uri", "articleid", "uuid", "docid", "documentid", "identifier", "recordid", "newsid")
-PUBLISHED = ("publishedat", "datepublished", "datepublish", "published", "publisheddate", "pubdate", "publicationdate",
-             "publishdate", "publishedon", "publishtime", "pubtime", "firstpublished", "dateadded", "date", "datetime",
-             "createdat", "created", "timestamp", "time", "webpublicationdate")  # fmt: skip
-UPDATED = ("updatedat", "datemodified", "datemodify", "modified", "modifiedat", "updated", "lastmodified", "versioncreated")
+TEXT = words(
+    "text body content articletext maintext articlebody bodytext fulltext contenttext textcontent plaintext rawtext "
+    "articlecontent newstext storytext article story paragraphs"
+)
+HTML = words("html bodyhtml contenthtml articlehtml bodyxhtml rawhtml htmlcontent pagehtml")
+SUMMARY = words("description summary abstract lead excerpt snippet")
+HEADLINE = words("headline title heading headlinetext articletitle name")
+BYLINE = words("byline author authors creator writer reporter reporters dccreator")
+SOURCE = words(
+    "source publisher sourcename outlet publication sitename provider newspaper medianame newsoutlet sourcedomain "
+    "domain hostname"
+)
+URL = words("url link canonicalurl permalink articleurl sourceurl href weburl mainentityofpage")
+ID = words("id externalid guid uri articleid uuid docid documentid identifier recordid newsid")
+PUBLISHED = words(
+    "publishedat datepublished datepublish published publisheddate pubdate publicationdate publishdate publishedon "
+    "publishtime pubtime firstpublished webpublicationdate dateadded date datetime createdat created timestamp time"
+)
+UPDATED = words("updatedat datemodified datemodify modified modifiedat updated lastmodified versioncreated")
 LANGUAGE = ("language", "lang", "inlanguage", "locale", "languagecode")
 VERSION = ("version", "revision", "versionnumber")
 EMBARGO = ("embargoeduntil", "embargoed", "embargo")
@@ -35,6 +40,8 @@ MEDIA = ("picture", "image", "photo", "audio", "video", "graphic", "animation")
 
 
 def _matches(record: Record) -> bool:
+    if "$schema" in record and "properties" in record:
+        return False
     names = {fold(name) for name in record}
     return not names.isdisjoint(TEXT + HTML + SUMMARY + HEADLINE)
 

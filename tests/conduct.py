@@ -1,0 +1,88 @@
+"""How tests drive newsfold: files in, rows and exports out."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+import migrations
+from models.engine import open_engine, reading
+from worker.commands.export import lines
+from worker.pipeline import Outcome, Pipeline, describe
+
+TOWNS = ("Orrin", "Velden", "Haskerley", "Port Amsel", "Dunmarrow", "Kestrel Bay", "Lower Fenn", "Sarnholm")
+WORDS = """
+    council harbour bridge winter storm engineer repair budget ferry school teacher museum orchard railway signal
+    market baker glacier lantern archive surveyor inspector mayor resident volunteer crew timber quarry reservoir
+    festival orchestra granary vineyard lighthouse pilot customs warehouse printer clockmaker botanist apprentice
+    committee verdict petition ballot auction insurance foundry loom kiln canal sluice dredger buoy tide estuary
+""".split()
+
+
+def report(number: int, words: int = 160) -> str:
+    """A text of its own, the same for the same number: sentences of common words in an order nobody else has."""
+    state = number * 2654435761 % 2**32
+    out = []
+    for place in range(words):
+        state = (state * 1103515245 + 12345 + place) % 2**31
+        out.append(WORDS[(state >> 8) % len(WORDS)] + ("." if place % 12 == 11 else ""))
+    return f"{TOWNS[number % len(TOWNS)]} " + " ".join(out)
+
+
+def edited(body: str, every: int, marker: str) -> str:
+    """The same text with every `every`-th word replaced."""
+    words = body.split()
+    return " ".join(marker if place % every == every - 1 else word for place, word in enumerate(words))
+
+
+@contextmanager
+def opened(url: str) -> Iterator[tuple[Engine, Pipeline]]:
+    """A migrated database and a pipeline on it."""
+    engine = open_engine(url)
+    migrations.upgrade(engine)
+    try:
+        yield engine, Pipeline.open(engine)
+    finally:
+        engine.dispose()
+
+
+def write_jsonl(path: Path, records: Iterable[dict[str, Any]]) -> Path:
+    """Write records as JSON lines."""
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def ingest(pipeline: Pipeline, *files: Path, source: str | None = None) -> list[Outcome]:
+    """Ingest files where they lie."""
+    return list(pipeline.ingest([describe(file, file.name, source) for file in files]))
+
+
+def rows(engine: Engine, query: str, **values: Any) -> list[dict[str, Any]]:
+    """Rows of a query, as dicts."""
+    with reading(engine) as connection:
+        return [dict(row._mapping) for row in connection.execute(text(query), values)]
+
+
+def exported(engine: Engine) -> bytes:
+    """The canonical export."""
+    with reading(engine) as connection:
+        return b"".join(lines(connection))
+
+
+def partition(engine: Engine) -> set[frozenset[str]]:
+    """The stories as sets of external ids."""
+    stories: dict[int, set[str]] = {}
+    for row in rows(engine, "SELECT story_id, external_id FROM story_members"):
+        stories.setdefault(row["story_id"], set()).add(row["external_id"])
+    return {frozenset(ids) for ids in stories.values()}
+
+
+def records(numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Unrelated articles."""
+    return [
+        {"id": f"r{n}", "title": f"Report {n}", "text": report(n), "published_at": f"2026-03-{n % 28 + 1:02}T08:00:00Z"}
+        for n in numbers
+    ]

@@ -1,0 +1,31 @@
+"""The examples fold into the stories, with the relations, that their authors meant."""
+
+import json
+from pathlib import Path
+
+from tests.conduct import opened, rows
+from worker.commands.ingest import run
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+EXPECTED = json.loads((Path(__file__).parent / "data" / "examples-expected.json").read_text())["articles"]
+
+
+def test_every_example_is_in_its_story_with_its_relation(sqlite_url: str) -> None:
+    with opened(sqlite_url) as (engine, _):
+        assert run(engine, [EXAMPLES], json_=True) == 0
+        found = rows(
+            engine,
+            "SELECT m.story_id, m.headline, m.relation, m.published_at, d.path FROM story_members m "
+            "JOIN articles a ON a.id = m.article_id JOIN deliveries d ON d.id = a.delivery_id",
+        )
+    by_article = {(row["path"].rpartition("examples/")[2], row["headline"]): row for row in found}
+    assert len(by_article) == len(EXPECTED) == len(found)
+    stories: dict[str, set[int]] = {}
+    relations = {}
+    for article in EXPECTED:
+        row = by_article[article["file"], article["headline"]]
+        stories.setdefault(article["story"], set()).add(row["story_id"])
+        relations[article["file"], article["headline"]] = (row["relation"], article["relation"])
+    assert {name: len(ids) for name, ids in stories.items()} == dict.fromkeys(stories, 1)
+    assert len(set.union(*stories.values())) == len(stories)
+    assert {article: found for article, (found, meant) in relations.items() if found != meant} == {}

@@ -1,0 +1,297 @@
+"""From files to stories, on both databases: nothing lost, nothing twice, same set, same stories."""
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conduct import edited, exported, ingest, opened, partition, records, report, rows, write_jsonl
+from worker import linking, pipeline, store
+from worker.pipeline import IndexVersionError, Pipeline, describe
+
+
+def family(number: int) -> list[dict[str, Any]]:
+    """A report, an exact copy, a light edit and a cut of it, by other outlets and later."""
+    body = report(number, 200)
+    half = body.split()[: len(body.split()) // 2]
+    told = [("wire", body), ("copy", body), ("edit", edited(body, 40, f"quartz{number}")), ("cut", " ".join(half))]
+    return [
+        {
+            "id": f"{name}{number}",
+            "title": f"{name.title()} of report {number}" if name == "cut" else f"Report {number}",
+            "text": text,
+            "source": f"{name} desk",
+            "published_at": f"2026-04-{number % 28 + 1:02}T{10 + hour}:00:00Z",
+        }
+        for hour, (name, text) in enumerate(told)
+    ]
+
+
+def corpus() -> list[dict[str, Any]]:
+    """Families and lone reports."""
+    return [record for number in range(12) for record in family(number)] + records(range(100, 130))
+
+
+def test_every_article_is_in_exactly_one_story_and_the_ledger_adds_up(database_url: str, tmp_path: Path) -> None:
+    with opened(database_url) as (engine, pipe):
+        outcomes = ingest(pipe, write_jsonl(tmp_path / "all.jsonl", corpus()))
+        assert [one.state for one in outcomes] == ["done"]
+        assert sorted(row["external_id"] for row in rows(engine, "SELECT external_id FROM story_members")) == sorted(
+            record["id"] for record in corpus()
+        )
+        (ledger,) = rows(engine, "SELECT * FROM deliveries")
+        assert (ledger["received"], ledger["new"], ledger["duplicate"], ledger["rejected"]) == (78, 78, 0, 0)
+        families = {frozenset(record["id"] for record in family(number)) for number in range(12)}
+        assert families <= partition(engine)
+        assert len(partition(engine)) == 12 + 30
+
+
+def test_a_story_is_led_by_its_earliest_article_and_says_how_the_others_are_related(
+    database_url: str, tmp_path: Path
+) -> None:
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "all.jsonl", reversed(family(3))))
+        relations = {
+            row["external_id"]: (row["relation"], row["containment"])
+            for row in rows(engine, "SELECT external_id, relation, containment FROM story_members")
+        }
+        assert relations["wire3"] == ("canonical", 1.0)
+        assert relations["copy3"] == ("exact", 1.0)
+        assert relations["edit3"][0] == "near"
+        assert relations["cut3"][0] == "syndicated"
+        assert relations["cut3"][1] > 0.9
+        (summary,) = rows(engine, "SELECT * FROM story_summaries")
+        assert (summary["article_count"], summary["source_count"], summary["headline"]) == (4, 4, "Report 3")
+
+
+def test_ingesting_twice_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    with opened(database_url) as (engine, pipe):
+        file = write_jsonl(tmp_path / "all.jsonl", corpus())
+        ingest(pipe, file)
+        before = exported(engine), rows(engine, "SELECT * FROM deliveries"), rows(engine, "SELECT * FROM stories")
+        ingest(pipe, file)
+        after = exported(engine), rows(engine, "SELECT * FROM deliveries"), rows(engine, "SELECT * FROM stories")
+        assert before == after
+
+
+def test_the_same_articles_in_another_file_are_duplicates(database_url: str, tmp_path: Path) -> None:
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "a.jsonl", corpus()[:20]))
+        before = exported(engine)
+        (again,) = ingest(pipe, write_jsonl(tmp_path / "b.jsonl", corpus()[5:20]))
+        assert (again.received, again.new, again.duplicate) == (15, 0, 15)
+        assert exported(engine) == before
+
+
+def test_any_order_in_any_portions_on_either_database_gives_one_export(
+    sqlite_url: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports = set()
+    for run in range(6):
+        shuffled = corpus()
+        random.Random(run).shuffle(shuffled)
+        monkeypatch.setattr(pipeline, "CHUNK", (256, 7, 1, 30, 3, 64)[run])
+        url = postgres_url if run == 5 else sqlite_url.replace("newsfold.db", f"{run}.db")
+        with opened(url) as (engine, pipe):
+            half = len(shuffled) // 2
+            ingest(pipe, write_jsonl(tmp_path / "a.jsonl", shuffled[:half]))
+            ingest(pipe, write_jsonl(tmp_path / "b.jsonl", shuffled[half:]))
+            exports.add(exported(engine))
+    assert len(exports) == 1
+
+
+class PlugPulledError(Exception):
+    """Stands for the death of the process."""
+
+
+@pytest.mark.parametrize("death", range(6))
+def test_dying_at_any_transaction_and_starting_again_loses_and_doubles_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, death: int
+) -> None:
+    monkeypatch.setattr(pipeline, "CHUNK", 16)
+    file = write_jsonl(tmp_path / "all.jsonl", corpus()[24:60])
+    with opened(f"sqlite:///{tmp_path / 'clean.db'}") as (engine, pipe):
+        ingest(pipe, file)
+        clean = exported(engine)
+    left = death
+
+    def fused(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise PlugPulledError
+            return original(*args, **kwargs)
+
+        return call
+
+    with opened(database_url) as (engine, pipe):
+        with monkeypatch.context() as patch:
+            for module in (linking, pipeline):
+                patch.setattr(module, "transact", fused(module.transact))
+            drop = describe(file, file.name, None)
+            with pytest.raises(PlugPulledError):
+                list(pipe.ingest([drop]))
+        (outcome,) = list(Pipeline.open(engine).ingest([drop]))
+        assert (outcome.state, outcome.received, outcome.new, outcome.duplicate) == ("done", 36, 36, 0)
+        assert exported(engine) == clean
+
+
+def test_twins_that_arrive_together_at_many_workers_all_find_each_other(database_url: str, tmp_path: Path) -> None:
+    body = report(1, 220)
+    told = [
+        {
+            "id": f"t{n}",
+            "title": "Report 1",
+            "text": edited(body, 50, f"word{n}"),
+            "published_at": "2026-04-01T10:00:00Z",
+        }
+        for n in range(48)
+    ]
+    files = [write_jsonl(tmp_path / f"{n}.jsonl", told[n::8]) for n in range(8)]
+    with opened(database_url) as (engine, pipe):
+        failures: list[BaseException] = []
+
+        def work(file: Path) -> None:
+            try:
+                ingest(pipe, file)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(file,)) for file in files]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert len(partition(engine)) == 1
+        assert rows(engine, "SELECT count(*) AS n FROM texts WHERE NOT linked") == [{"n": 0}]
+        concurrent = exported(engine)
+    with opened(f"sqlite:///{tmp_path / 'serial.db'}") as (engine, pipe):
+        ingest(pipe, *files)
+        assert exported(engine) == concurrent
+
+
+def test_a_late_original_takes_over_and_the_story_keeps_its_public_id(database_url: str, tmp_path: Path) -> None:
+    wire, *others = family(5)
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "others.jsonl", others[1:]))
+        (before,) = rows(engine, "SELECT id FROM stories")
+        ingest(pipe, write_jsonl(tmp_path / "wire.jsonl", [wire]))
+        (after,) = rows(engine, "SELECT id FROM stories")
+        assert before == after
+        canonical = rows(engine, "SELECT external_id FROM story_members WHERE relation = 'canonical'")
+        assert canonical == [{"external_id": wire["id"]}]
+
+
+def test_a_merged_storys_id_leads_to_the_story_it_became_part_of(database_url: str, tmp_path: Path) -> None:
+    body = report(9, 240).split()
+    parts = [" ".join(body[:131]), " ".join(body[111:])]  # each more than half of it
+    told = [
+        {"id": f"p{n}", "title": f"Report 9, part {n}", "text": part, "published_at": f"2026-04-0{n + 2}T10:00:00Z"}
+        for n, part in enumerate(parts)
+    ]
+    whole = {"id": "whole", "title": "Report 9", "text": " ".join(body), "published_at": "2026-04-01T10:00:00Z"}
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "parts.jsonl", told))
+        ids = {row["id"] for row in rows(engine, "SELECT id FROM stories")}
+        assert len(ids) == 2
+        ingest(pipe, write_jsonl(tmp_path / "whole.jsonl", [whole]))
+        (left,) = rows(engine, "SELECT id FROM stories")
+        (redirect,) = rows(engine, "SELECT old_id, new_id FROM story_redirects")
+        assert {redirect["old_id"], redirect["new_id"]} == ids
+        assert redirect["new_id"] == left["id"]
+
+
+def test_a_broken_line_costs_that_line_and_no_other(database_url: str, tmp_path: Path) -> None:
+    good = [json.dumps(record) for record in records(range(4))]
+    file = tmp_path / "mixed.jsonl"
+    file.write_text("\n".join([*good[:2], '{"id": "broken", "text": "no end', *good[2:], '{"id": "empty"}']) + "\n")
+    with opened(database_url) as (engine, pipe):
+        (outcome,) = ingest(pipe, file)
+        assert (outcome.state, outcome.received, outcome.new, outcome.rejected) == ("done", 6, 4, 2)
+        reasons = rows(engine, "SELECT position, reason FROM rejections ORDER BY record")
+        assert [reason["position"] for reason in reasons] == ["line 3", "line 6"]
+        assert all(reason["reason"] for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.json", b""),
+        ("junk.bin", bytes(range(256)) * 40),
+        ("no-text.json", b'{"id": 1, "title": "Only a title"}'),
+    ],
+)
+def test_a_bad_file_fails_with_its_reason_and_harms_no_other(
+    database_url: str, tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    good = write_jsonl(tmp_path / "good.jsonl", records(range(3)))
+    with opened(database_url) as (engine, pipe):
+        outcomes = ingest(pipe, good, tmp_path / name)
+        assert [one.state for one in outcomes] == ["done", "failed"]
+        assert outcomes[1].error
+        assert len(partition(engine)) == 3
+
+
+def test_a_file_that_kills_its_worker_goes_to_quarantine_after_three_attempts(
+    database_url: str, tmp_path: Path
+) -> None:
+    file = write_jsonl(tmp_path / "deadly.jsonl", records([1]))
+    drop = describe(file, file.name, None, claim="batch/deadly.jsonl")
+    with opened(database_url) as (engine, pipe):
+        for _ in range(3):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(pipeline, "_read", dies)
+                with pytest.raises(KeyboardInterrupt):
+                    list(pipe.ingest([drop]))
+        (outcome,) = list(pipe.ingest([drop]))
+        assert outcome.state == "failed"
+        assert "3 attempts" in (outcome.error or "")
+        assert partition(engine) == set()
+
+
+def dies(_file: object) -> Any:
+    """Stand for a death that no `except Exception` sees."""
+    raise KeyboardInterrupt
+
+
+def test_a_file_that_will_not_store_takes_no_other_down(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write_jsonl(tmp_path / f"{n}.jsonl", records([n])) for n in range(5)]
+    original = store.add
+
+    def refuses(connection: Any, batch: Any) -> Any:
+        if any(one.prepared.article.external_id == "r2" for one in batch):
+            raise ValueError("this one I do not like")
+        return original(connection, batch)
+
+    monkeypatch.setattr(store, "add", refuses)
+    with opened(database_url) as (engine, pipe):
+        outcomes = {one.drop.path: one.state for one in ingest(pipe, *files)}
+        assert outcomes == {f"{n}.jsonl": "failed" if n == 2 else "done" for n in range(5)}
+        assert len(partition(engine)) == 4
+
+
+def test_an_index_of_another_version_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(database_url) as (engine, _):
+        monkeypatch.setattr(pipeline, "INDEX_VERSION", "another")
+        with pytest.raises(IndexVersionError, match="newsfold rebuild"):
+            Pipeline.open(engine)
+
+
+def test_a_rebuild_gives_the_same_stories_under_the_same_ids(database_url: str, tmp_path: Path) -> None:
+    from worker.rebuild import rebuild
+
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "all.jsonl", corpus()))
+        ids = "SELECT story_id, external_id FROM story_members ORDER BY external_id"
+        before = exported(engine), rows(engine, ids)
+        rebuild(engine, lambda *_: None)
+        assert (exported(engine), rows(engine, ids)) == before

@@ -1,0 +1,114 @@
+"""`newsfold doctor`: checks from the outside whether this installation can do its work."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import orjson
+from redis import Redis
+from rich.console import Console
+from sqlalchemy import select, text
+
+import migrations
+from models.engine import open_engine, reading
+from models.tables import IndexVersion
+from worker.core.errors import NewsfoldError
+from worker.core.fingerprint import INDEX_VERSION
+from worker.inbox import Inbox
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    said: str
+
+
+def run(settings: Settings, json_: bool) -> int:
+    """Check everything and print it; return 1 if something is wrong."""
+    looked: dict[str, Callable[[Settings], str]] = {
+        "database": _database, "stories": _stories, "broker": _broker, "inbox": _inbox,
+    }  # fmt: skip
+    checks = [_try(name, look, settings) for name, look in looked.items()]
+    if json_:
+        listed = [{"name": check.name, "ok": check.ok, "said": check.said} for check in checks]
+        click.echo(orjson.dumps(listed, option=orjson.OPT_INDENT_2))
+    else:
+        for check in checks:
+            mark = "[green]ok  [/]" if check.ok else "[red]BAD [/]"
+            Console().print(f"{mark} {check.name}: {check.said}", highlight=False)
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def _try(name: str, look: Callable[[Settings], str], settings: Settings) -> Check:
+    try:
+        return Check(name, ok=True, said=look(settings))
+    except NewsfoldError as error:
+        return Check(name, ok=False, said=str(error))
+    except Exception as error:
+        return Check(name, ok=False, said=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
+
+
+def _database(settings: Settings) -> str:
+    engine = open_engine(settings.database_url, read_only=True)
+    if not migrations.is_current(engine):
+        raise NewsfoldError("no newsfold schema, or an older one; run `newsfold migrate`")
+    with reading(engine) as connection:
+        name = connection.scalar(select(IndexVersion.name).order_by(IndexVersion.id.desc()).limit(1))
+    if name not in (None, INDEX_VERSION):
+        raise NewsfoldError("indexed by another version; run `newsfold rebuild`")
+    return f"{engine.dialect.name}, schema and index current"
+
+
+def _stories(settings: Settings) -> str:
+    engine = open_engine(settings.database_url, read_only=True)
+    with reading(engine) as connection:
+        count = {
+            name: connection.scalar(text(query)) or 0
+            for name, query in {
+                "articles": "SELECT count(*) FROM articles",
+                "stories": "SELECT count(*) FROM stories",
+                "unlinked": "SELECT count(*) FROM texts WHERE linked = false",
+                "headless": "SELECT count(*) FROM stories s LEFT JOIN texts t ON t.id = s.canonical_text_id "
+                "AND t.story_id = s.id WHERE t.id IS NULL",
+                "off": "SELECT count(*) FROM deliveries "
+                "WHERE state = 'done' AND received <> new + duplicate + rejected",
+            }.items()
+        }
+    if count["headless"] or count["off"]:
+        raise NewsfoldError(
+            f"{count['headless']} stories without canonical text, {count['off']} deliveries do not add up"
+        )
+    return (
+        f"{count['articles']:,} articles in {count['stories']:,} stories, {count['unlinked']:,} texts waiting for links"
+    )
+
+
+def _broker(settings: Settings) -> str:
+    if settings.embedded:
+        return "in memory: `newsfold run` is watcher and worker in one process"
+    server = Redis.from_url(settings.broker_url, socket_timeout=5, socket_connect_timeout=5)
+    memory = server.info("memory")
+    policy = memory.get("maxmemory_policy")
+    if memory.get("maxmemory") and policy != "noeviction":
+        raise NewsfoldError(f"Redis may evict tasks in silence (maxmemory-policy {policy}); set it to noeviction")
+    return f"Redis answers, {server.llen('newsfold'):,} tasks waiting"
+
+
+def _inbox(settings: Settings) -> str:
+    box = Inbox(settings.inbox)
+    for folder in (box.incoming, box.processing, box.done, box.failed):
+        if not folder.is_dir():
+            raise NewsfoldError(f"{folder} is missing; `newsfold run` or `newsfold watch` makes it")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise NewsfoldError(f"{folder} cannot be written to")
+    devices = {folder.stat().st_dev for folder in (box.incoming, box.processing, box.done, box.failed)}
+    if len(devices) > 1:
+        raise NewsfoldError("incoming, processing, done and failed must lie on one file system: claims are renames")
+    waiting = sum(1 for _ in os.scandir(box.processing))
+    return f"{box.root}: {waiting:,} batches claimed, {shutil.disk_usage(box.root).free >> 30} GB free"
