@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, String, bindparam, cast, delete, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from models.dialect import one_of
 from models.engine import reading, transact
 from models.tables import Article, Match, Story, StoryRedirect, Text, TextKey
 from worker.core import group, match
-from worker.core.article import plausible
+from worker.core.article import EPOCH, plausible
 from worker.core.candidates import propose
 from worker.core.evidence import Evidence, compare
 from worker.core.fingerprint import index_keys
@@ -42,6 +42,9 @@ class _Known:
     revision: int
     article_id: int
     profile: match.Profile
+    updated: int
+    """When its earliest version was made, POSIX seconds: tells versions of one item apart that share a first
+    publication."""
     story: tuple[int | None, str | None, float | None, float | None]
     """Where it stands: story, relation, Jaccard and containment."""
 
@@ -99,7 +102,7 @@ def _load(connection: Connection, ids: Sequence[int]) -> dict[int, _Known]:
     appearances = defaultdict(list)
     columns = (
         Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
-        Article.credit, Article.published_at, Article.received_at,
+        Article.credit, Article.published_at, Article.updated_at, Article.received_at,
     )  # fmt: skip
     for row in connection.execute(select(*columns).where(one_of(connection, Article.text_id, ids))):
         appearances[row.text_id].append(row)
@@ -115,6 +118,7 @@ def _load(connection: Connection, ids: Sequence[int]) -> dict[int, _Known]:
             revision=row.revision,
             article_id=min(appearances[row.id], key=_speaks_first).id,
             profile=_profile(appearances[row.id]),
+            updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
             story=(row.story_id, row.relation, row.jaccard, row.containment),
         )
         for row in connection.execute(rows.where(one_of(connection, Text.id, ids)))
@@ -154,11 +158,7 @@ def _candidate_pairs(
     """Pairs (smaller id first) of a target and any other text that share enough index keys, or an item or URL."""
     keys = {text.id: index_keys(words[text.id]) for text in own.values()}
     wanted = np.unique(np.concatenate(list(keys.values())))
-    rows = connection.execute(
-        select(TextKey.key, TextKey.text_id).where(one_of(connection, TextKey.key, wanted.tolist()))
-    )
-    postings = np.array(rows.all(), dtype=np.int64).reshape(-1, 2)
-    pairs = propose(keys, postings[:, 0], postings[:, 1])
+    pairs = propose(keys, *_postings(connection, wanted))
     twin = aliased(Article)
     for mine, same in ((Article.item, twin.item), (Article.link, twin.link)):
         shared = (
@@ -169,6 +169,20 @@ def _candidate_pairs(
         )
         pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(shared)}
     return pairs
+
+
+def _postings(connection: Connection, keys: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read the index: (key, text) rows of those keys that more than one text has, as two arrays.
+
+    One string a key instead of one row a posting: most of the time went into making rows.
+    """
+    listed = func.aggregate_strings(cast(TextKey.text_id, String), ",")
+    query = select(TextKey.key, func.count(), listed).where(one_of(connection, TextKey.key, keys.tolist()))
+    found = connection.execute(query.group_by(TextKey.key).having(func.count() > 1)).all()
+    texts = (
+        np.fromstring(",".join(row[2] for row in found), dtype=np.int64, sep=",") if found else np.empty(0, np.int64)
+    )
+    return np.repeat(np.array([row[0] for row in found], np.int64), [row[1] for row in found]), texts
 
 
 def _component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], AnyRow]]:
@@ -247,6 +261,7 @@ def _regroup(connection: Connection, members: list[int], edges: Mapping[tuple[in
         group.Text(
             digest=text.digest,
             published=text.profile.published,
+            source_rank=text.updated,
             credits=text.profile.credits,
             sources=frozenset(agency(source) or source for source in text.profile.sources),
         )

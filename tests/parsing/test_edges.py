@@ -56,6 +56,12 @@ def test_every_format_has_a_name_of_its_own_and_a_standard():
     assert all(entry.standard and entry.family for entry in FORMATS)
 
 
+def test_a_format_whose_extra_is_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    with pytest.raises(ParseError, match=r"pdf needs pip install 'newsfold\[documents\]'"):
+        list(parse(io.BytesIO(b"%PDF-1.4\n"), "f"))
+
+
 def test_sniff_names_the_format_without_reading_the_file(sample):
     assert sniff(io.BytesIO(sample("nitf.xml"))).name == "nitf"
     assert sniff(io.BytesIO(b"\0\1\2")) is None

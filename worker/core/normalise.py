@@ -151,7 +151,7 @@ _FURNITURE = re.compile(
       |mehr\ zum\ thema|читайте\ также|اقرأ\ أيضا?ً?)\s*[:：]
     | more\ from\ .{0,40}$ | \(?(?:additional\ |further\ |with\ additional\ )?(?:reporting|editing|writing|compiled|translated)\ (?:and\ \w+\ )?by\b
     | \(?with\ (?:assistance|files|agency|inputs?|reporting)\ (?:from|by|inputs?)\b | follow\ .{1,60}\ on\ (?:twitter|facebook|instagram|x)\b
-    | image\ copyright\b | media\ (?:playback|caption)\b | continue\ reading\b | \(?file\ ?(?:photo|image|picture)\b | \(?(?:photo|foto)\s*:
+    | image\ copyright\b | media\ (?:playback|caption)\b | continue\ reading\b | \(?file\ ?(?:photo|image|picture|[-–—]) | \(?(?:photo|foto)\s*:
     )"""
 )
 _PICTURE = re.compile(r"(?i)\(?(?:AP Photo|Photo by|Foto:|Image: )[^()\n]{0,80}\)?$|/ ?Getty Images\)?$|\bREUTERS/[A-Z][^\n]{2,40}$")
@@ -171,7 +171,9 @@ _TAIL = re.compile(
 )
 _TAIL_HINTS: Final = ("eporting by", "diting by", "riting by", "riginal article", "contributed ")
 _SIGN_OFF = re.compile(rf"(?i)\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*|источник\s*:\s*|المصدر\s*:\s*)?({_AGENCY})\W*(?:\d{{1,4}}\W*)?$")
-_BYLINE = re.compile(r"(?i)\W*(?:by|von|por|par|di|автор:?|بقلم:?|文/?)\s+([^\W\d_][^\n]{2,80})$")
+_BYLINE = re.compile(
+    r"\W*(?:By|BY|Von|VON|Por|POR|Par|PAR|Di|DI|Автор:?|بقلم:?|文/)\s+(?=[^\W\d_])((?:\S+\s*){1,12})(?<![.!?…。])$"
+)
 _INLINE_CREDIT = re.compile(
     rf"(?i)(?:©|\(c\)|copyright)\W{{0,6}}(?:\d{{4}})?\W{{0,4}}({_AGENCY})\b|\(({_AGENCY})(?:/\w+)?\)"
     rf"|\b(?:via|source:|quelle:|fuente:)\s+({_AGENCY})\b"
@@ -204,7 +206,9 @@ def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[s
         ending = at >= len(lines) - 4
         if at < 6 and title and _is_title(line, title):
             continue
-        if len(line) < _SHORT and (_is_furniture(line) or (len(line) < 60 and _is_sign_off(line, found))):
+        if len(line) < _SHORT and _is_furniture(line, at > 0 and _runs_on(lines[at - 1])):
+            continue
+        if len(line) < 60 and _is_sign_off(line, found):
             continue
         if len(kept) < 2 and len(line) < 100 and _is_head(line, found):
             continue
@@ -217,11 +221,16 @@ def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[s
     return kept
 
 
-def _is_furniture(line: str) -> bool:
+def _runs_on(line: str) -> bool:
+    """In hard-wrapped text: the next line may begin with any word."""
+    return len(line) >= 45 and line[-1] not in ".!?:…\"”)"
+
+
+def _is_furniture(line: str, running_on: bool) -> bool:
     low = line.lower()
     if low.strip(" :|•·×»›>.…") in _BUTTONS and line[-1] != ".":
         return True
-    if low.split(None, 1)[0] in _OPENERS and _FURNITURE.match(line):
+    if not running_on and low.split(None, 1)[0] in _OPENERS and _FURNITURE.match(line):
         return True
     return line[-1] not in ".!?\"”" and ("/" in line or "hoto" in line) and bool(_PICTURE.search(line))
 
@@ -259,12 +268,17 @@ def _bare(line: str) -> str:
 
 
 def _is_title(line: str, title: str) -> bool:
-    """The line is the headline again, possibly cut off or with a site's name behind it."""
+    """The line is the headline again, possibly cut off with an ellipsis or with a site's name behind it."""
     if len(line) > 3 * len(title) + 40:
         return False
-    bare = _bare(line)
-    short, long = sorted((bare, title), key=len)
-    return bare == title or (len(short) > 20 and long.startswith(short) and len(long) - len(short) < 40)
+    if _bare(line) == title:
+        return True
+    if line.endswith(("...", "…")):
+        return len(line) > 20 and title.startswith(_bare(line))
+    before, mark, _ = line.rpartition(" | ")
+    if not mark:
+        before, mark, _ = line.rpartition(" - ")
+    return bool(mark) and _bare(before) == title
 
 
 def _credit_in(text: str) -> str | None:

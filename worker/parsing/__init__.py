@@ -14,10 +14,11 @@ from worker.parsing.format import Format
 from worker.parsing.limits import LimitError
 from worker.parsing.registry import FORMATS, find
 from worker.parsing.sanitise import clean_article, clean_line
+from worker.parsing.shapes import SHAPES
 from worker.parsing.source import Source
 from worker.parsing.unknown import describe
 
-__all__ = ["FORMATS", "Format", "parse", "parse_with_format", "sniff"]
+__all__ = ["FORMATS", "SHAPES", "Format", "parse", "parse_with_format", "sniff"]
 
 
 def parse(stream: BinaryIO, name: str) -> Iterator[Article | Rejected]:

@@ -74,14 +74,14 @@ def _articles(data: bytes) -> Iterator[Article]:
 def _article(entry: Any, channel: Any) -> Article:
     # dict.get: feedparser's own get() answers "updated" with "published", and warns about it.
     published, updated = dict.get(entry, "published"), dict.get(entry, "updated")
-    bodies = [markup.to_text(part.get("value", "")) for part in entry.get("content", ())]
+    bodies = [markup.to_text(part.get("value") or "") for part in entry.get("content", ())]
     link = entry.get("link") or ""
     return Article(
-        text=max([*bodies, markup.to_text(entry.get("summary", ""))], key=len),
-        headline=markup.to_text(entry.get("title", "")),
+        text=max([*bodies, markup.to_text(entry.get("summary") or "")], key=len),
+        headline=markup.to_text(entry.get("title") or ""),
         external_id=entry.get("id"),
         url=link if "://" in link else None,
-        source=entry.get("source", {}).get("title") or channel.get("title"),
+        source=(entry.get("source") or {}).get("title") or channel.get("title"),
         byline=", ".join(a["name"] for a in entry.get("authors", ()) if a.get("name")) or entry.get("author"),
         published_at=parse_date(published) or parse_date(updated),
         updated_at=parse_date(updated),
