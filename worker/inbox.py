@@ -7,6 +7,7 @@ files; its name is all a task carries.
 """
 
 import errno
+import fcntl
 import itertools
 import os
 import secrets
@@ -14,7 +15,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ JUNK = {"thumbs.db", "desktop.ini", ".ds_store"}
 UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
 BATCH_FILES = 100
 BATCH_BYTES = 8 << 20
+LOCK = ".lock"
+"""Lies in a batch's folder; whoever works on the batch holds it. Hidden, so no file dropped has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,47 @@ def claimed_batches(inbox: Inbox) -> list[str]:
     return sorted(entry.name for entry in os.scandir(inbox.processing) if entry.is_dir(follow_symlinks=False))
 
 
+@contextmanager
+def hold(inbox: Inbox, batch: str) -> Iterator[bool]:
+    """Hold a batch while working on it; yields whether it is ours. It is not when another holds it, or it is gone.
+
+    The kernel lets go when the holder dies, however it dies: so a batch that nobody holds is nobody's work, and no
+    clock is needed to say so. A file system without locks lets everybody in: work done twice changes nothing.
+    """
+    try:
+        descriptor = os.open(inbox.processing / batch / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def held(inbox: Inbox, batch: str) -> bool:
+    """Tell whether somebody works on a batch now."""
+    try:
+        descriptor = os.open(inbox.processing / batch / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+            raise
+    return True
+
+
 def batch_files(inbox: Inbox, batch: str) -> list[tuple[Path, Path]]:
     """List a batch's files as (where it lies, path as it was dropped); empty when another worker was faster."""
     folder = inbox.processing / batch
@@ -155,8 +199,11 @@ def finish(inbox: Inbox, path: Path, relative: Path, error: str | None, now: dat
 
 
 def clear(inbox: Inbox, batch: str) -> None:
-    """Remove a batch's folders when nothing is left in them."""
-    _remove_empty(inbox.processing / batch)
+    """Remove a batch's folders when no file is left in them."""
+    folder = inbox.processing / batch
+    if next(walk(folder), None) is None:
+        (folder / LOCK).unlink(missing_ok=True)
+        _remove_empty(folder)
 
 
 def give_back(inbox: Inbox, path: Path) -> Path:

@@ -20,7 +20,7 @@ from models.engine import reading, transact
 from models.tables import Article, Match, Story, StoryRedirect, Text, TextKey
 from worker.core import group, match
 from worker.core.article import EPOCH, plausible
-from worker.core.candidates import propose
+from worker.core.candidates import propose, share_passage
 from worker.core.evidence import Evidence, compare
 from worker.core.fingerprint import index_keys
 from worker.core.normalise import agency
@@ -78,13 +78,11 @@ def link(engine: Engine, text_ids: Sequence[int], index_version: int) -> None:
 
 
 def _gather(connection: Connection, targets: list[int]) -> _Plan:
-    own = _load(connection, targets)
     words = _load_words(connection, targets)
-    proposed = _candidate_pairs(connection, own, words)
-    others = sorted({text for pair in proposed for text in pair} - own.keys())
-    texts = own | _load(connection, others)
-    words |= _load_words(connection, others)
-    compared = {pair for pair in proposed if pair[0] in texts and pair[1] in texts}
+    proposed = _candidate_pairs(connection, words)
+    words |= _load_words(connection, sorted({text for pair in proposed for text in pair} - words.keys()))
+    compared = _passing(proposed, words, set(targets))
+    texts = _load(connection, sorted({text for pair in compared for text in pair} | set(targets)))
     matches = {}
     for a, b in sorted(compared):
         one, two = texts[a], texts[b]
@@ -95,6 +93,22 @@ def _gather(connection: Connection, targets: list[int]) -> _Plan:
     near = {text for pair in matches for text in pair} | set(targets)
     component, _ = _component(connection, near)
     return _Plan(targets, texts, compared, matches, component)
+
+
+def _passing(
+    proposed: Iterable[tuple[int, int]], words: Mapping[int, NDArray[np.uint32]], targets: Collection[int]
+) -> set[tuple[int, int]]:
+    """The proposed pairs that share a passage."""
+    by_target = defaultdict(list)
+    for a, b in proposed:
+        target, other = (a, b) if a in targets else (b, a)
+        by_target[target].append(other)
+    return {
+        (min(target, other), max(target, other))
+        for target, others in by_target.items()
+        for other, shares in zip(others, share_passage(words[target], [words[o] for o in others]), strict=True)
+        if shares
+    }
 
 
 def _load(connection: Connection, ids: Sequence[int]) -> dict[int, _Known]:
@@ -152,11 +166,9 @@ def _profile(seen: Sequence[AnyRow]) -> match.Profile:
     )
 
 
-def _candidate_pairs(
-    connection: Connection, own: Mapping[int, _Known], words: Mapping[int, NDArray[np.uint32]]
-) -> set[tuple[int, int]]:
+def _candidate_pairs(connection: Connection, words: Mapping[int, NDArray[np.uint32]]) -> set[tuple[int, int]]:
     """Pairs (smaller id first) of a target and any other text that share enough index keys, or an item or URL."""
-    keys = {text.id: index_keys(words[text.id]) for text in own.values()}
+    keys = {text: index_keys(own) for text, own in words.items()}
     wanted = np.unique(np.concatenate(list(keys.values())))
     pairs = propose(keys, *_postings(connection, wanted))
     twin = aliased(Article)
@@ -164,7 +176,7 @@ def _candidate_pairs(
         shared = (
             select(Article.text_id, twin.text_id)
             .join(twin, same == mine)
-            .where(one_of(connection, Article.text_id, list(own)), twin.text_id != Article.text_id)
+            .where(one_of(connection, Article.text_id, list(words)), twin.text_id != Article.text_id)
             .distinct()
         )
         pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(shared)}

@@ -29,7 +29,9 @@ def configure_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("trafilatura", "htmldate", "numba", "celery.worker.strategy", "celery.app.trace", "kombu", "alembic"):
+    for noisy in ("trafilatura", "htmldate"):  # they quote the page
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    for noisy in ("numba", "celery.worker.strategy", "celery.app.trace", "kombu", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

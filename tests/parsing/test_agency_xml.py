@@ -43,6 +43,24 @@ def test_newsml_g2_cancelled_item_is_cancelled(read, sample):
     assert read(killed)[1].status == "cancelled"
 
 
+def test_a_kill_without_a_body_is_kept_with_its_headline_for_text(read, sample):
+    whole = sample("newsml_g2.xml").replace(b"stat:usable", b"stat:canceled").replace(b"sig:correction", b"sig:x")
+    start, end = whole.index(b"<contentSet>"), whole.index(b"</contentSet>")
+    (kill,) = (item for item in read(whole[:start] + b"<contentSet>" + whole[end:]) if isinstance(item, Article))
+    assert (kill.status, kill.text) == ("cancelled", "Ferry to Little Wick resumes")
+    assert kill.external_id == "urn:newsml:wick.example:20240305:ferry"
+    assert kill.metadata["text_from"] == "headline"
+
+
+def test_the_headline_of_an_alert_is_its_text(read):
+    item = (
+        "<newsItem guid='g'><itemMeta><itemClass qcode='ninat:text'/></itemMeta><contentMeta>"
+        "<genre qcode='genre:{}'/><headline>BRIDGE CLOSED</headline></contentMeta></newsItem>"
+    )
+    assert read(item.format("Alert").encode())[0].text == "BRIDGE CLOSED"
+    assert read(item.format("Feature").encode()) == [Rejected("record 1", "no text")]
+
+
 def test_newsml_g2_reads_nitf_and_escaped_html_as_body(read, sample):
     whole = sample("newsml_g2.xml").decode()
     start, end = whole.index("<inlineXML"), whole.index("</inlineXML>") + len("</inlineXML>")

@@ -49,6 +49,8 @@ class Evidence:
     """Words inside shared passages."""
     long_words: int
     """Words inside shared passages of at least `LONG` words."""
+    long_passages: int
+    """How many shared passages are as long as that."""
     longest_passage: int
     passages: tuple[tuple[int, int, int], ...]
     """(start in a, start in b, words), longest first; at most `PASSAGES_KEPT`."""
@@ -78,6 +80,9 @@ class Evidence:
     lead_told_a: float
     """Share of the words of a's lead that stand anywhere in b."""
     lead_told_b: float
+    span_a: int
+    """Words of a from the start of the first long shared passage to the end of the last."""
+    span_b: int
     lead_a: float
     """Share of a's lead that stands in shared passages."""
     lead_b: float
@@ -110,6 +115,9 @@ def compare(a: Words, a_headline: int, b: Words, b_headline: int) -> Evidence:
         passages=tuple((int(p[first]), int(p[second]), int(p[2])) for p in passages[order]),
         headline_told_a=c[22 + first],
         headline_told_b=c[22 + second],
+        span_a=c[24 + first],
+        span_b=c[24 + second],
+        long_passages=c[26],
         lead_told_a=float(ratios[5 + first]),
         lead_told_b=float(ratios[5 + second]),
         lead_a=float(ratios[3 + first]),
@@ -256,7 +264,7 @@ def _respelt(a, b, a_from, a_to, b_from, b_to):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _compare(a, a_headline, b, b_headline):  # type: ignore[no-untyped-def]
-    counts = np.zeros(24, np.int64)
+    counts = np.zeros(27, np.int64)
     ratios = np.zeros(7, np.float64)
     na, nb = len(a), len(b)
     ha = np.empty(na, np.uint64)
@@ -309,7 +317,7 @@ def _compare(a, a_headline, b, b_headline):  # type: ignore[no-untyped-def]
                 best_i, best_length, best_equal, best_plain = i, length, equal, plain
             i = chain[i]
             tries -= 1
-        if best_plain < 2:
+        if best_plain < 4:
             j += 1
             continue
         i = best_i
@@ -334,6 +342,7 @@ def _compare(a, a_headline, b, b_headline):  # type: ignore[no-untyped-def]
                 for m in range(k - run, k):
                     covered_a[i + m] = covered_b[j + m] = 1 + (run >= 8)
                 counts[2] = max(counts[2], run)
+                counts[26] += run >= 8
             run = 0
         end_a, end_b = i + best_length, j + best_length
         j = end_b
@@ -346,6 +355,7 @@ def _compare(a, a_headline, b, b_headline):  # type: ignore[no-untyped-def]
         shared_b += covered_b[i] > 0
         long_b += covered_b[i] > 1
         facts += covered_b[i] > 0 and b[i] & np.uint32(3) != 0
+    counts[24], counts[25] = _span(covered_a), _span(covered_b)
     counts[0], counts[1], counts[3] = min(shared_a, shared_b), min(long_a, long_b), facts
     ratios[3] = _lead(covered_a, a_headline)
     ratios[4] = _lead(covered_b, b_headline)
@@ -359,3 +369,13 @@ def _lead(covered, headline):  # type: ignore[no-untyped-def]
     for i in range(headline, end):
         total += covered[i] > 0
     return total / max(end - headline, 1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _span(covered):  # type: ignore[no-untyped-def]
+    first, last = -1, -2
+    for i in range(len(covered)):
+        if covered[i] > 1:
+            first = i if first < 0 else first
+            last = i
+    return last - first + 1 if last >= 0 else 0

@@ -103,6 +103,7 @@ _USUAL: Final = {
 """Means over the pairs the model was fitted on: what a reason is measured against."""
 
 _ROUND_UP_LENGTH: Final = 2.5
+_ONE_BLOCK: Final = 1.3
 _ABOUT: Final = 0.45
 _HEADLINE_WORDS: Final = 5
 _NEAR_OVERLAP: Final = 0.75
@@ -188,10 +189,12 @@ def _relation(e: Evidence, a: Profile, b: Profile, headline: float, same_item: b
 def _is_item_of(e: Evidence, relation: Relation) -> bool:
     """One text is a round-up, a live page or a feature that merely carries the other or quotes from it.
 
-    Neither its headline nor its lead is told by the other. Whole bodies are given the benefit of the doubt unless the
-    one is far longer: an editor may have written a new lead.
+    What they share stands in one block, and neither headline nor lead of the one is told by the other. Whole bodies
+    are given the benefit of the doubt unless the one is far longer: an editor may have written a new lead.
     """
     if relation.is_strong and max(e.words_a, e.words_b) < _ROUND_UP_LENGTH * min(e.words_a, e.words_b):
+        return False
+    if max(e.span_a, e.span_b) > _ONE_BLOCK * e.long_words:
         return False
     about_a = _told(e.headline_told_a, e.headline_a, e.lead_told_a)
     about_b = _told(e.headline_told_b, e.headline_b, e.lead_told_b)

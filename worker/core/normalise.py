@@ -172,7 +172,7 @@ _TAIL = re.compile(
 _TAIL_HINTS: Final = ("eporting by", "diting by", "riting by", "riginal article", "contributed ")
 _SIGN_OFF = re.compile(rf"(?i)\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*|источник\s*:\s*|المصدر\s*:\s*)?({_AGENCY})\W*(?:\d{{1,4}}\W*)?$")
 _BYLINE = re.compile(
-    r"\W*(?:By|BY|Von|VON|Por|POR|Par|PAR|Di|DI|Автор:?|بقلم:?|文/)\s+(?=[^\W\d_])((?:\S+\s*){1,12})(?<![.!?…。])$"
+    r"\W*(?:By|BY|Von|VON|Por|POR|Par|PAR|Di|DI|Автор:?|بقلم:?|文/)\s+(?=[^\W\d_])([^\n]{2,80}(?<![.!?…。]))$"
 )
 _INLINE_CREDIT = re.compile(
     rf"(?i)(?:©|\(c\)|copyright)\W{{0,6}}(?:\d{{4}})?\W{{0,4}}({_AGENCY})\b|\(({_AGENCY})(?:/\w+)?\)"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from worker.core.article import Article, Rejected, Status
-from worker.parsing import markup, xml
+from worker.parsing import markup, notices, xml
 from worker.parsing.dates import parse_date
 from worker.parsing.format import Format, Records
 from worker.parsing.formats import nitf
@@ -33,18 +33,28 @@ def _read(source: Source) -> Records:
 
 
 def _item(item: Any, envelope: Any) -> Article | Rejected:
+    article = notices.with_text(_article(item, envelope), _marks(item))
+    if article.text.strip():
+        return article
+    roles = [(element.get("FormalName") or "").lower() for element in item.iter("Role", "MediaType")]
+    kind = next((_MEDIA[role] for role in roles if role in _MEDIA), "")
+    return Rejected("", f"{kind}, no text" if kind else "no text")
+
+
+def _marks(item: Any) -> Iterator[str]:
+    """Where agencies call an item an alert."""
+    yield from _formal_names(item, "NewsItemType") + _formal_names(item, "Genre")
+    yield _line(item, "SlugLine")
+
+
+def _article(item: Any, envelope: Any) -> Article:
     bodies = list(_bodies(item, ""))
-    text = "\n".join(text for text, _ in bodies)
-    if not text.strip():
-        roles = [(element.get("FormalName") or "").lower() for element in item.iter("Role", "MediaType")]
-        kind = next((_MEDIA[role] for role in roles if role in _MEDIA), "")
-        return Rejected("", f"{kind}, no text" if kind else "no text")
     inner = next((article for _, article in bodies if article), None)
     management = item.find("NewsManagement")
     management = management if management is not None else item
     created = parse_date(xml.first(management, "FirstCreated"))
     return Article(
-        text=text,
+        text="\n".join(text for text, _ in bodies),
         headline=_line(item, "HeadLine") or (inner.headline if inner else "") or "",
         external_id=_identifier(item),
         source=_party(item, "Provider") or _party(item, "Source") or xml.first(item, ".//ProviderId") or None,

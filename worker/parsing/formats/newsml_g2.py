@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from worker.core.article import Article, Rejected, Status
-from worker.parsing import markup, xml
+from worker.parsing import markup, notices, xml
 from worker.parsing.dates import parse_date
 from worker.parsing.format import Format, Records
 from worker.parsing.formats import nitf
@@ -49,11 +49,17 @@ def _read(source: Source) -> Records:
 def _item(item: Any) -> Article | Rejected:
     if reason := _ITEMS[item.tag]:
         return Rejected("", reason)
-    article = _article(item)
+    article = notices.with_text(_article(item), _marks(item))
     if not article.text.strip():
         kind = _local(xml.attribute(item, "itemMeta/itemClass", "qcode"))
         return Rejected("", f"{_KINDS[kind]}, no text" if kind in _KINDS else "no text")
     return article
+
+
+def _marks(item: Any) -> Iterator[str]:
+    """Where agencies call an item an alert."""
+    for found in item.iter("genre", "signal", "role", "slugline", "profile"):
+        yield f"{_local(found.get('qcode') or '')} {xml.text(found)}"
 
 
 def _article(item: Any) -> Article:

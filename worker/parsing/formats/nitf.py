@@ -6,7 +6,7 @@ Also read inside NewsML-G2, NewsML 1.2 and ninjs, which carry NITF as a body.
 from typing import Any
 
 from worker.core.article import Article, Status
-from worker.parsing import xml
+from worker.parsing import notices, xml
 from worker.parsing.dates import parse_date
 from worker.parsing.format import Format, Records
 from worker.parsing.source import Source
@@ -20,7 +20,8 @@ def _matches(source: Source) -> bool:
 
 
 def _read(source: Source) -> Records:
-    yield article(xml.parse(source))
+    found = article(xml.parse(source))
+    yield notices.with_text(found, (str(found.metadata.get(name, "")) for name in ("genre", "slugline", "keywords")))
 
 
 def article(nitf: Any) -> Article:
@@ -101,7 +102,6 @@ def _source(nitf: Any) -> str | None:
 
 def _metadata(nitf: Any, data: Any, status: str) -> dict[str, Any]:
     metas = {m.get("name"): m.get("content") for m in nitf.iterfind("head/meta") if m.get("name") and m.get("content")}
-    links = [{"rel": "manages", "id": data.get("management-doc-idref")}] if data is not None else []
     return xml.compact(
         {
             "subjects": [_subject(found) for found in nitf.iterfind(".//tobject.subject")],
@@ -115,9 +115,19 @@ def _metadata(nitf: Any, data: Any, status: str) -> dict[str, Any]:
             "expires": _attribute(nitf, "date.expire", "norm"),
             "copyright": _attribute(nitf, "doc.copyright", "holder"),
             "pub_status": status,
-            "links": [link for link in links if link["id"]],
+            "links": _links(data),
             "meta": metas,
         }
+    )
+
+
+def _links(data: Any) -> list[dict[str, str]]:
+    """The document that this one updates or kills, and what becomes of it."""
+    managed = data.get("management-doc-idref") if data is not None else None
+    return (
+        [xml.compact({"rel": "manages", "id": managed, "status": data.get("management-idref-status")})]
+        if managed
+        else []
     )
 
 

@@ -5,12 +5,11 @@ API (`{"item": {...}}`, texts in other files). 3.x differs from 2.x in camelCase
 """
 
 import io
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from worker.core.article import Article, Rejected
-from worker.parsing import markup
+from worker.parsing import markup, notices
 from worker.parsing.shape import Record, Shape
 from worker.parsing.shapes.fields import STATUSES, Fields, as_text, fold, words
 
@@ -33,7 +32,8 @@ _KINDS = {
 }
 _PLANS = {"eventdetails": "event", "plannedcoverage": "planning"}
 _TYPES = frozenset(("text", *_KINDS)) - {"event"}
-_ALERT = re.compile(r"\b(?:flash|news ?alert|alert|snap|bulletin|urgent)\b", re.IGNORECASE)
+_ALERT_FIELDS = words("genre genres profile signals slugline keywords")
+_SOURCES = words("infosource infoSources infosources copyrightholder copyrightHolder")
 _BODY_ORDER = ("text", "plain", "main", "html", "xhtml", "html5", "richhtml5", "nitf")
 
 
@@ -59,19 +59,25 @@ def _read(record: Record) -> Iterator[Article | Rejected]:
 def _item(record: Record) -> Article | Rejected:
     fields = Fields(record)
     kind = fields.take(("type",)).lower() or next((_PLANS[n] for name in record if (n := fold(name)) in _PLANS), "")
+    article = _article(record, fields, kind)
+    if not article.text and kind in ("", "text"):
+        article = notices.with_text(article, [as_text(record.get(name)) for name in _ALERT_FIELDS])
+    return article if article.text else Rejected("", _reason(record, kind))
+
+
+def _article(record: Record, fields: Fields, kind: str) -> Article:
     headline = _role(record, "headlines") or fields.take(("headline", "title"))
-    text, origin = _text(record, fields, kind, headline)
-    if not text:
-        return Rejected("", _reason(record, kind))
+    text, described = _body(record, fields), False
+    if not text and kind in ("", "text"):
+        text = markup.plain(_role(record, "descriptions") or fields.take_starting("description"))
+        described = bool(text)
     versioned, created = (fields.take_date((name,)) for name in ("versioncreated", "firstcreated"))
     return Article(
-        text=text if origin else markup.without_headline(text, headline),
+        text=text if described else markup.without_headline(text, headline),
         headline=markup.plain(headline),
         external_id=fields.take(("uri", "guid")) or None,
         url=_url(record),
-        source=fields.take(("source", "provider"))
-        or _first(record, "infosource", "infoSources", "infosources")
-        or _holder(record),
+        source=fields.take(("source", "provider")) or _first(record, *_SOURCES) or None,
         byline=fields.take(("byline", "by", "bylines")) or _first(record, "authors") or None,
         published_at=fields.take_date(("firstpublished",))
         or created
@@ -84,20 +90,8 @@ def _item(record: Record) -> Article | Rejected:
         embargoed_until=fields.take_date(("embargoed",)),
         credit=fields.take(("creditline", "descriptioncreditline")) or None,
         dateline=fields.take(("dateline",)) or None,
-        metadata=_metadata(fields, origin),
+        metadata=_metadata(fields, described),
     )
-
-
-def _text(record: Record, fields: Fields, kind: str, headline: str) -> tuple[str, str]:
-    """The body, else (in a text item only) the description, else the headline of an alert; and which of them it is."""
-    if text := _body(record, fields):
-        return text, ""
-    if kind not in ("", "text"):
-        return "", ""
-    if text := _role(record, "descriptions") or fields.take_starting("description"):
-        return markup.plain(text), "description"
-    marks = as_text([record.get(name) for name in ("genre", "genres", "profile", "signals", "slugline", "keywords")])
-    return (headline, "headline") if headline and _ALERT.search(marks) else ("", "")
 
 
 def _body(record: Record, fields: Fields) -> str:
@@ -153,11 +147,7 @@ def _first(record: Record, *names: str) -> str:
     return next((text for name in names if (text := as_text(record.get(name)))), "")
 
 
-def _holder(record: Record) -> str | None:
-    return _first(record, "copyrightholder", "copyrightHolder") or None
-
-
-def _metadata(fields: Fields, origin: str) -> dict[str, Any]:
+def _metadata(fields: Fields, described: bool) -> dict[str, Any]:
     """What is left, under newsfold's stable keys where it has one."""
     renamed = {"genres": "genre", "subject": "subjects", "firstcreated": "first_created", "pubstatus": "pub_status",
                "usageterms": "usage_terms", "copyrightnotice": "copyright", "altids": "alt_ids",
@@ -165,7 +155,7 @@ def _metadata(fields: Fields, origin: str) -> dict[str, Any]:
     rest = {renamed.get(fold(name), name): value for name, value in fields.rest().items()}
     if "links" in rest:
         rest["links"] = list(_links(rest["links"]))
-    return {**rest, **({"text_from": origin} if origin else {})}
+    return {**rest, **({"text_from": "description"} if described else {})}
 
 
 def _links(associations: Any) -> Iterator[dict[str, Any]]:
