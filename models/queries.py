@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Integer, Select, Table, column, func, select, table, text
+from sqlalchemy import Boolean, Connection, Integer, Select, Table, column, func, select, table, text
 
 from models.base import UTCDateTime
 from models.dialect import one_of
@@ -19,6 +19,7 @@ MEMBERS = table(
     column("published_at", UTCDateTime()),
     column("received_at", UTCDateTime()),
     *map(column, ("relation", "canonical_article_id", "jaccard", "containment")),
+    column("withdrawn", Boolean),
 )
 SUMMARIES = table(
     "story_summaries",
@@ -27,6 +28,7 @@ SUMMARIES = table(
     column("first_published_at", UTCDateTime()),
     column("last_published_at", UTCDateTime()),
     *map(column, ("article_count", "source_count")),
+    column("withdrawn", Boolean),
 )
 
 

@@ -68,7 +68,7 @@ class Story(Base):
     """A canonical text and its variants. The id is public: it survives growth, re-election and merges."""
 
     __tablename__ = "stories"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id once shown is never given to another story
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id once shown is never given to another
 
     id: Mapped[int] = mapped_column(primary_key=True)
     canonical_text_id: Mapped[int] = mapped_column(index=True)
@@ -104,6 +104,8 @@ class Text(Base):
     """To the story's canonical text, or `canonical`."""
     jaccard: Mapped[float | None]
     containment: Mapped[float | None]
+    withdrawn: Mapped[bool] = mapped_column(default=False)
+    """Its item was killed by its agency, or it is an exact, near or syndicated copy of one that was."""
     revision: Mapped[int] = mapped_column(default=0)
     """Counts appearances taken in: a link decided on an older count is decided again."""
     linked: Mapped[bool] = mapped_column(default=False)
@@ -160,6 +162,14 @@ class Article(Base):
     text: Mapped[str | None]
     """Only where it differs from `texts.body`."""
     extra: Mapped[dict[str, Any]] = mapped_column("metadata")
+
+
+Index(
+    "ix_articles_cancelled",
+    Article.item,
+    sqlite_where=text("status = 'cancelled'"),
+    postgresql_where=text("status = 'cancelled'"),
+)
 
 
 class Match(Base):

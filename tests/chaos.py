@@ -285,9 +285,7 @@ def drop(source: Path, inbox: Inbox, paths: Sequence[Path]) -> None:
 def files_of(folder: Path) -> Iterator[Path]:
     """The files below a folder, relative to it, without the reports beside failed ones."""
     for place, _, names in os.walk(folder):
-        yield from (
-            (Path(place) / name).relative_to(folder) for name in names if not name.endswith(".error.json")
-        )
+        yield from ((Path(place) / name).relative_to(folder) for name in names if not name.endswith(".error.json"))
 
 
 def ended(inbox: Inbox) -> int:

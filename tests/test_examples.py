@@ -20,12 +20,15 @@ def test_every_example_is_in_its_story_with_its_relation(sqlite_url: str) -> Non
         )
     by_article = {(row["path"].rpartition("examples/")[2], row["headline"]): row for row in found}
     assert len(by_article) == len(EXPECTED) == len(found)
-    stories: dict[str, set[int]] = {}
-    relations = {}
+    found_in: dict[str, set[int]] = {}
+    wrong = {}
     for article in EXPECTED:
         row = by_article[article["file"], article["headline"]]
-        stories.setdefault(article["story"], set()).add(row["story_id"])
-        relations[article["file"], article["headline"]] = (row["relation"], article["relation"])
-    assert {name: len(ids) for name, ids in stories.items()} == dict.fromkeys(stories, 1)
-    assert len(set.union(*stories.values())) == len(stories)
-    assert {article: found for article, (found, meant) in relations.items() if found != meant} == {}
+        attached = row["relation"] == "derived" and "may_be_derived_from" in article  # a round-up leans on one of three
+        if not attached:
+            found_in.setdefault(article["story"], set()).add(row["story_id"])
+            if row["relation"] != article["relation"]:
+                wrong[article["file"], article["headline"]] = (row["relation"], article["relation"])
+    assert {name: len(ids) for name, ids in found_in.items()} == dict.fromkeys(found_in, 1)
+    assert len(set.union(*found_in.values())) == len(found_in)
+    assert wrong == {}

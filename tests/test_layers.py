@@ -15,9 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("worker", "models", "migrations")
 
-SHELL = ("worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app")
+SHELL = (
+    "worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app", "worker.pulse", "worker.metrics",
+)  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.rebuild",
+    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.known", "worker.regroup", "worker.rebuild",
     "worker.settings", "worker.logs",
 )  # fmt: skip
 QUEUE = ("celery", "kombu", "billiard", "redis")

@@ -295,3 +295,37 @@ def test_a_rebuild_gives_the_same_stories_under_the_same_ids(database_url: str, 
         before = exported(engine), rows(engine, ids)
         rebuild(engine, lambda *_: None)
         assert (exported(engine), rows(engine, ids)) == before
+
+
+@pytest.mark.parametrize("kill_first", [False, True])
+def test_a_kill_withdraws_the_item_and_every_copy_of_it_whenever_it_comes(
+    database_url: str, tmp_path: Path, kill_first: bool
+) -> None:
+    wire, copy, edit, cut = family(4)
+    kill = {
+        "type": "text", "uri": wire["id"], "source": wire["source"], "pubstatus": "canceled", "versioncreated":
+        "2026-04-06T09:00:00Z", "headline": "KILL: Report 4", "body_text": "Editors: please kill this report.",
+    }  # fmt: skip
+    (tmp_path / "kill.json").write_text(json.dumps(kill))
+    files = [write_jsonl(tmp_path / "told.jsonl", [wire, copy, edit, cut, *records([50])]), tmp_path / "kill.json"]
+    with opened(database_url) as (engine, pipe):
+        for file in reversed(files) if kill_first else files:
+            assert [one.state for one in ingest(pipe, file)] == ["done"]
+        told = rows(engine, "SELECT external_id, headline FROM story_members WHERE withdrawn")
+        assert {row["external_id"] for row in told} == {"wire4", "copy4", "edit4", "cut4"}
+        assert rows(engine, "SELECT external_id FROM story_members WHERE NOT withdrawn") == [{"external_id": "r50"}]
+
+
+def test_an_embargoed_article_is_stored_and_not_shown_before_its_time(database_url: str, tmp_path: Path) -> None:
+    item = {
+        "type": "text", "headline": "Report 6", "body_text": report(6), "source": "wire",
+        "versioncreated": "2026-04-06T09:00:00Z",
+    }  # fmt: skip
+    for name, until in (("past", "2026-04-07T00:00:00Z"), ("future", "2999-01-01T00:00:00Z")):
+        held = item | {"uri": f"urn:{name}", "embargoed": until, "body_text": report(len(name), 90)}
+        (tmp_path / f"{name}.json").write_text(json.dumps(held))
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, tmp_path / "past.json", tmp_path / "future.json")
+        assert rows(engine, "SELECT count(*) AS n FROM articles") == [{"n": 2}]
+        assert rows(engine, "SELECT external_id FROM story_members") == [{"external_id": "urn:past"}]
+        assert rows(engine, "SELECT article_count FROM story_summaries") == [{"article_count": 1}]

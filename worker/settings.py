@@ -11,6 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from worker.core.errors import NewsfoldError
 
 PREFIX = "NEWSFOLD_"
+QUEUE = "newsfold"
+"""The queue's name, and that of its key in Redis. An installation has a numbered Redis database to itself."""
 
 
 class SettingsError(NewsfoldError):
@@ -26,10 +28,12 @@ class Settings:
     inbox: Path = Path("inbox")
     settle: float = 1.0
     """Seconds a dropped file's size and mtime must have rested before it counts as complete."""
+    metrics_port: int | None = None
+    """Where the watcher answers Prometheus; nowhere by default."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read `NEWSFOLD_DATABASE_URL`, `NEWSFOLD_BROKER_URL`, `NEWSFOLD_INBOX` and `NEWSFOLD_SETTLE`.
+        """Read `NEWSFOLD_DATABASE_URL`, `_BROKER_URL`, `_INBOX`, `_SETTLE` and `_METRICS_PORT`.
 
         Raises SettingsError, without the value of a URL: it may hold a password.
         """
@@ -44,14 +48,30 @@ class Settings:
         broker_url = environ.get(f"{PREFIX}BROKER_URL") or default.broker_url
         if broker_url.partition("://")[0] not in ("memory", "redis", "rediss", "redis+socket"):
             raise SettingsError(f"{PREFIX}BROKER_URL must start with memory:// or redis://")
-        try:
-            settle = float(environ.get(f"{PREFIX}SETTLE") or default.settle)
-        except ValueError:
-            raise SettingsError(f"{PREFIX}SETTLE must be a number of seconds") from None
         inbox = Path(environ.get(f"{PREFIX}INBOX") or default.inbox)
-        return cls(database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle)
+        settle, port = _settle(environ, default.settle), _port(environ)
+        return cls(database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle, metrics_port=port)
 
     @property
     def embedded(self) -> bool:
         """Whether the broker lives in this process, so that only `newsfold run` can use it."""
         return self.broker_url.startswith("memory")
+
+
+def _settle(environ: Mapping[str, str], default: float) -> float:
+    try:
+        settle = float(environ.get(f"{PREFIX}SETTLE") or default)
+    except ValueError:
+        settle = -1.0
+    if not 0 <= settle < float("inf"):
+        raise SettingsError(f"{PREFIX}SETTLE must be a number of seconds")
+    return settle
+
+
+def _port(environ: Mapping[str, str]) -> int | None:
+    given = environ.get(f"{PREFIX}METRICS_PORT")
+    if not given:
+        return None
+    if not (given.isdecimal() and 0 < int(given) < 65536):
+        raise SettingsError(f"{PREFIX}METRICS_PORT must be a port number, 1 to 65535")
+    return int(given)

@@ -89,6 +89,7 @@ def add_texts(connection: Connection, batch: Sequence[Prepared]) -> dict[bytes, 
             "body": one.article.text,
             "words": one.fingerprint.words.astype("<u4").tobytes(),
             "headline_words": one.fingerprint.headline_words,
+            "withdrawn": False,
             "revision": 0,
             "linked": False,
         }

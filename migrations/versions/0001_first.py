@@ -25,11 +25,13 @@ SELECT t.story_id AS story_id,
             ELSE t.relation END AS relation,
        c.article_id AS canonical_article_id,
        CASE WHEN t.id = c.id THEN 1.0 ELSE t.jaccard END AS jaccard,
-       CASE WHEN t.id = c.id THEN 1.0 ELSE t.containment END AS containment
+       CASE WHEN t.id = c.id THEN 1.0 ELSE t.containment END AS containment,
+       t.withdrawn AS withdrawn
 FROM articles a
 JOIN texts t ON t.id = a.text_id
 JOIN stories s ON s.id = t.story_id
-JOIN texts c ON c.id = s.canonical_text_id""",
+JOIN texts c ON c.id = s.canonical_text_id
+WHERE a.embargoed_until IS NULL OR a.embargoed_until <= CURRENT_TIMESTAMP""",
     "story_summaries": """
 CREATE VIEW story_summaries AS
 SELECT s.id AS story_id,
@@ -38,12 +40,14 @@ SELECT s.id AS story_id,
        min(a.published_at) AS first_published_at,
        max(a.published_at) AS last_published_at,
        count(*) AS article_count,
-       count(DISTINCT a.source) AS source_count
+       count(DISTINCT a.source) AS source_count,
+       c.withdrawn AS withdrawn
 FROM stories s
 JOIN texts c ON c.id = s.canonical_text_id
 JOIN texts t ON t.story_id = s.id
 JOIN articles a ON a.text_id = t.id
-GROUP BY s.id, c.article_id, c.headline""",
+WHERE a.embargoed_until IS NULL OR a.embargoed_until <= CURRENT_TIMESTAMP
+GROUP BY s.id, c.article_id, c.headline, c.withdrawn""",
     "match_evidence": """
 CREATE VIEW match_evidence AS
 SELECT a.article_id AS article_id_a,
@@ -153,6 +157,7 @@ def upgrade() -> None:
         sa.Column("relation", sa.String(), nullable=True),
         sa.Column("jaccard", sa.Double(), nullable=True),
         sa.Column("containment", sa.Double(), nullable=True),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("linked", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["story_id"], ["stories.id"], name=op.f("fk_texts_story_id")),
@@ -197,6 +202,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["text_id"], ["texts.id"], name=op.f("fk_articles_text_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_articles")),
         sa.UniqueConstraint("key", name=op.f("uq_articles_key")),
+    )
+    op.create_index(
+        "ix_articles_cancelled",
+        "articles",
+        ["item"],
+        unique=False,
+        sqlite_where=sa.text("status = 'cancelled'"),
+        postgresql_where=sa.text("status = 'cancelled'"),
     )
     op.create_index(op.f("ix_articles_delivery_id"), "articles", ["delivery_id"], unique=False)
     op.create_index(op.f("ix_articles_item"), "articles", ["item"], unique=False)

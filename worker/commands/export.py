@@ -24,7 +24,7 @@ def lines(connection: Connection) -> Iterator[bytes]:
         appearances[seen.text_id].append({"article": seen.key.hex(), **known})
     speaks = {row.id: row.canonical_text_id for row in connection.execute(select(Story.id, Story.canonical_text_id))}
     stories: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    members = select(Text.id, Text.story_id, Text.relation, Text.jaccard, Text.containment)
+    members = select(Text.id, Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn)
     for row in connection.execute(members.where(Text.story_id.is_not(None))):
         stories[row.story_id].append(
             {
@@ -32,6 +32,7 @@ def lines(connection: Connection) -> Iterator[bytes]:
                 "relation": row.relation,
                 "jaccard": row.jaccard,
                 "containment": row.containment,
+                "withdrawn": row.withdrawn,
                 "appearances": sorted(appearances[row.id], key=lambda one: str(one["article"])),
                 "evidence": sorted(evidence[row.id], key=lambda one: str(one["with"])),
             }

@@ -53,7 +53,7 @@ def stories(found: Sequence[Row]) -> None:
             str(row["article_count"]),
             str(row["source_count"]),
             _time(row["first_published_at"]),
-            f"[bold]{escape(row['headline'] or '(no headline)')}[/]",
+            f"[bold]{escape(row['headline'] or '(no headline)')}[/]{_withdrawn(row)}",
         )
         for member in row.get("members", ()):
             table.add_row("", "", "", _time(member["published_at"]), _member(member))
@@ -107,7 +107,11 @@ def _member(member: Row) -> str:
     if member["containment"] is not None and member["relation"] != "canonical":
         numbers = f" [dim]{member['containment']:.0%} of the shorter, J {member['jaccard']:.2f}[/]"
     name = escape(member["source"] or "unknown source")
-    return f"[cyan]{member['relation']:<10}[/] {name}: {escape(member['headline'] or '(no headline)')}{numbers}"
+    return f"[cyan]{member['relation']:<10}[/] {name}: {escape(member['headline'] or '(no headline)')}{_withdrawn(member)}{numbers}"
+
+
+def _withdrawn(row: Row) -> str:
+    return " [red]withdrawn[/]" if row["withdrawn"] else ""
 
 
 def _about(article: Row) -> str:

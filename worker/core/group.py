@@ -198,8 +198,8 @@ class _Grouping:
 
     def _canonical(self, small: _Cluster, large: _Cluster) -> bytes:
         """The earliest article of an agency that is credited in either; without one, the earliest text."""
-        credits = small.credits | large.credits
-        own = [side.own[name] for side in (small, large) for name in credits if name in side.own]
+        credited = small.credits | large.credits
+        own = [side.own[name] for side in (small, large) for name in credited if name in side.own]
         return min(own or (small.first, large.first), key=self._order)
 
     def _merge(self, small: _Cluster, large: _Cluster, canonical: bytes) -> None:

@@ -54,7 +54,9 @@ AGENCIES: Final = {
 _CANONICAL: Final = {
     alias.replace("[- ]", " "): name for name, aliases in AGENCIES.items() for alias in aliases.split("|")
 }
-_AGENCY: Final = "|".join(sorted((a for aliases in AGENCIES.values() for a in aliases.split("|")), key=len, reverse=True))
+_AGENCY: Final = "|".join(
+    sorted((a for aliases in AGENCIES.values() for a in aliases.split("|")), key=len, reverse=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,7 @@ def normalise(article: Article) -> Normalised:
         if (opened := _split_dateline(kept[at], found)) is not None:
             kept[at] = opened
             break
-    return Normalised(
-        headline, "\n".join(kept), found.credit, found.dateline, found.byline, found.published_at
-    )
+    return Normalised(headline, "\n".join(kept), found.credit, found.dateline, found.byline, found.published_at)
 
 
 def agency(name: str) -> str | None:
@@ -132,14 +132,19 @@ _BUTTONS: Final = frozenset(
     publicité|partager|commentaires|lire aussi|à lire aussi|avec agences|pubblicità|condividi|leggi anche|commenti
     publicidade|compartilhar|leia mais|leia também|реклама|поделиться|комментарии|читайте также|подробнее
     إعلان|شارك|مشاركة|تعليقات|اقرأ أيضا|اقرأ أيضاً|المزيد|تبلیغات|广告|分享|评论|相关阅读|相关新闻|責任編輯|責任编辑
-    広告|シェア|関連記事|コメント|続きを読む""".replace("\n", "|").replace("    ", "").split("|")
+    広告|シェア|関連記事|コメント|続きを読む""".replace("\n", "|")
+    .replace("    ", "")
+    .split("|")
 )
 _OPENERS: Final = frozenset(
     """related|read|watch|more|see|also|sign|subscribe|log|register|follow|like|join|download|click|get|this|we|news
     article|story|reference|code|comments|share|shares|reporting|(reporting|additional|(additional|editing|(editing
     writing|(writing|compiled|(compiled|translated|(translated|with|(with|image|media|continue|please|endnewsmessage1
     lire|lea|lesen|leia|leggi|читайте|اقرأ|mehr|file|(file|photo|photo:|photograph|foto|foto:|newsletter
-    """.replace("\n", "|").replace("    ", "").strip("|").split("|")
+    """.replace("\n", "|")
+    .replace("    ", "")
+    .strip("|")
+    .split("|")
 )
 _FURNITURE = re.compile(
     r"""(?xi) (?:
@@ -154,7 +159,9 @@ _FURNITURE = re.compile(
     | image\ copyright\b | media\ (?:playback|caption)\b | continue\ reading\b | \(?file\ ?(?:photo|image|picture|[-–—]) | \(?(?:photo|foto)\s*:
     )"""
 )
-_PICTURE = re.compile(r"(?i)\(?(?:AP Photo|Photo by|Foto:|Image: )[^()\n]{0,80}\)?$|/ ?Getty Images\)?$|\bREUTERS/[A-Z][^\n]{2,40}$")
+_PICTURE = re.compile(
+    r"(?i)\(?(?:AP Photo|Photo by|Foto:|Image: )[^()\n]{0,80}\)?$|/ ?Getty Images\)?$|\bREUTERS/[A-Z][^\n]{2,40}$"
+)
 _LEGAL = re.compile(
     r"""(?xi) (?:©|\(c\)\ |copyright\b|the-cnn-wire)\W{0,6}.{0,40}?(?:19|20)\d\d | all\ rights\ reserved | alle\ rechte\ vorbehalten
     | (?:todos\ los|todos\ os)\ (?:derechos|direitos)\ reservados | tous\ droits\ r[ée]serv[ée]s | tutti\ i\ diritti\ riservati
@@ -170,7 +177,9 @@ _TAIL = re.compile(
     | ^[^\n]{0,140}\bcontributed\ (?:to\ this|reporting|from)\b[^\n]{0,80}$"""
 )
 _TAIL_HINTS: Final = ("eporting by", "diting by", "riting by", "riginal article", "contributed ")
-_SIGN_OFF = re.compile(rf"(?i)\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*|источник\s*:\s*|المصدر\s*:\s*)?({_AGENCY})\W*(?:\d{{1,4}}\W*)?$")
+_SIGN_OFF = re.compile(
+    rf"(?i)\W*(?:by\s+|source\s*:\s*|via\s+|quelle\s*:\s*|fuente\s*:\s*|источник\s*:\s*|المصدر\s*:\s*)?({_AGENCY})\W*(?:\d{{1,4}}\W*)?$"
+)
 _BYLINE = re.compile(
     r"\W*(?:By|BY|Von|VON|Por|POR|Par|PAR|Di|DI|Автор:?|بقلم:?|文/)\s+(?=[^\W\d_])([^\n]{2,80}(?<![.!?…。]))$"
 )
@@ -206,7 +215,7 @@ def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[s
         ending = at >= len(lines) - 4
         if at < 6 and title and _is_title(line, title):
             continue
-        if len(line) < _SHORT and _is_furniture(line, at > 0 and _runs_on(lines[at - 1])):
+        if len(line) < 2 * _SHORT and _is_furniture(line, at > 0 and _runs_on(lines[at - 1])):
             continue
         if len(line) < 60 and _is_sign_off(line, found):
             continue
@@ -223,16 +232,18 @@ def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[s
 
 def _runs_on(line: str) -> bool:
     """In hard-wrapped text: the next line may begin with any word."""
-    return len(line) >= 45 and line[-1] not in ".!?:…\"”)"
+    return len(line) >= 45 and line[-1] not in '.!?:…"”)'
 
 
 def _is_furniture(line: str, running_on: bool) -> bool:
     low = line.lower()
+    if "verify you're not a robot" in low:
+        return True
     if low.strip(" :|•·×»›>.…") in _BUTTONS and line[-1] != ".":
         return True
-    if not running_on and low.split(None, 1)[0] in _OPENERS and _FURNITURE.match(line):
+    if not running_on and len(line) < _SHORT and low.split(None, 1)[0] in _OPENERS and _FURNITURE.match(line):
         return True
-    return line[-1] not in ".!?\"”" and ("/" in line or "hoto" in line) and bool(_PICTURE.search(line))
+    return line[-1] not in '.!?"”' and ("/" in line or "hoto" in line) and bool(_PICTURE.search(line))
 
 
 def _is_sign_off(line: str, found: _Found) -> bool:

@@ -1,0 +1,110 @@
+"""What linking and regrouping read of the texts and matches already stored."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, or_, select
+
+from models.dialect import one_of
+from models.tables import Article, Match, Text
+from worker.core import match
+from worker.core.article import EPOCH, plausible
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What linking reads of a text."""
+
+    id: int
+    digest: bytes
+    headline_words: int
+    revision: int
+    article_id: int
+    profile: match.Profile
+    updated: int
+    """When its earliest version was made, POSIX seconds: tells versions of one item apart that share a first
+    publication."""
+    story: tuple[int | None, str | None, float | None, float | None, bool]
+    """Where it stands: story, relation, Jaccard, containment, and whether it is withdrawn."""
+
+
+def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
+    """Read texts that have an appearance, without their words."""
+    appearances = defaultdict(list)
+    columns = (
+        Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
+        Article.credit, Article.published_at, Article.updated_at, Article.received_at, Article.embargoed_until,
+    )  # fmt: skip
+    for row in connection.execute(select(*columns).where(one_of(connection, Article.text_id, ids))):
+        appearances[row.text_id].append(row)
+    rows = select(
+        Text.id, Text.digest, Text.headline_words, Text.revision,
+        Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
+    )  # fmt: skip
+    return {
+        row.id: Known(
+            id=row.id,
+            digest=row.digest,
+            headline_words=row.headline_words,
+            revision=row.revision,
+            article_id=min(appearances[row.id], key=_speaks_first).id,
+            profile=_profile(appearances[row.id]),
+            updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
+            story=(row.story_id, row.relation, row.jaccard, row.containment, row.withdrawn),
+        )
+        for row in connection.execute(rows.where(one_of(connection, Text.id, ids)))
+    }
+
+
+def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, NDArray[np.uint32]]:
+    """Read the word hashes of texts."""
+    rows = connection.execute(select(Text.id, Text.words).where(one_of(connection, Text.id, ids)))
+    return {row.id: np.frombuffer(row.words, dtype="<u4").astype(np.uint32) for row in rows}
+
+
+def _published(row: AnyRow) -> float | None:
+    """When it came out, POSIX seconds: an embargoed item when its embargo ends, so that it leads no story before."""
+    time = plausible(row.published_at, row.received_at)
+    if time is None or row.embargoed_until is None:
+        return None if time is None else time.timestamp()
+    return float(max(time, row.embargoed_until).timestamp())
+
+
+def _speaks_first(row: AnyRow) -> tuple[bool, float, bool, str, bytes]:
+    """Order appearances of one text: plausible time, then those that credit nobody, then source; never arrival."""
+    published = _published(row)
+    return (published is None, published or 0.0, row.credit is not None, row.source or "", row.key)
+
+
+def _profile(seen: Sequence[AnyRow]) -> match.Profile:
+    """Fold a text's appearances with min and union only: the same whatever order they came in."""
+    times = [time for row in seen if (time := _published(row)) is not None]
+    return match.Profile(
+        published=min(times, default=None),
+        sources=frozenset(row.source for row in seen if row.source),
+        items=frozenset(identity.hex() for row in seen for identity in (row.item, row.link) if identity),
+        credits=frozenset(row.credit for row in seen if row.credit),
+    )
+
+
+def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], AnyRow]]:
+    """Everything connected to `start` by stored matches, and those matches."""
+    reached: set[int] = set()
+    edges: dict[tuple[int, int], AnyRow] = {}
+    frontier = set(start)
+    while frontier:
+        reached |= frontier
+        listed = sorted(frontier)
+        either = or_(one_of(connection, Match.text_a, listed), one_of(connection, Match.text_b, listed))
+        columns = (Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard,
+                   Match.containment_a, Match.containment_b)  # fmt: skip
+        for row in connection.execute(select(*columns).where(either)):
+            edges[row.text_a, row.text_b] = row
+        frontier = {text for pair in edges for text in pair} - reached
+    return reached, edges
