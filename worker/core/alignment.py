@@ -88,7 +88,7 @@ def _masked(words):  # type: ignore[no-untyped-def]
     out = np.empty(len(words), np.uint64)
     for i in range(len(words)):
         kind = words[i] & _CLASS
-        slot = kind == _NUMBER or kind == _CALENDAR
+        slot = kind in (_NUMBER, _CALENDAR)
         out[i] = np.uint64(kind) if slot else np.uint64(words[i] >> _HASH) + _FIRST_WORD
     return out
 
@@ -300,7 +300,7 @@ def _compare_gap(a, b, kind):  # type: ignore[no-untyped-def]
 
 @compiled
 def _has(words, kind):  # type: ignore[no-untyped-def]
-    for word in words:  # noqa: SIM110: numba compiles no generators
+    for word in words:  # noqa: SIM110 (numba compiles no generators)
         if word & _CLASS == kind:
             return True
     return False
