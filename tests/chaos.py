@@ -227,6 +227,8 @@ class Chaos:
             finally:
                 self.seconds = time.monotonic() - started
         wrong = check(inbox, engine, paths, clean)
+        (self.folder / "clean.jsonl").write_bytes(clean.export)
+        (self.folder / "under-fire.jsonl").write_bytes(exported(engine))
         engine.dispose()
         return wrong
 
@@ -330,8 +332,10 @@ def check(inbox: Inbox, engine: Engine, paths: Sequence[Path], clean: Clean) -> 
         wrong.append(f"failed: {sorted(failed)[:10]} instead of {sorted(BAD)}")
         wrong += [str(row) for row in rows(engine, "SELECT path, error FROM deliveries WHERE state = 'failed'")]
     wrong += _check_ledger(engine, dropped, clean.articles)
-    if exported(engine) != clean.export:
-        wrong.append("the export differs from the clean run's")
+    stories = exported(engine)
+    if stories != clean.export:
+        one, two = set(stories.splitlines()), set(clean.export.splitlines())
+        wrong.append(f"the export differs: {len(one - two)} stories of {len(one)} are not among the clean {len(two)}")
     return wrong
 
 

@@ -22,6 +22,7 @@ PIPELINE = (
     "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.known", "worker.regroup", "worker.rebuild",
     "worker.settings", "worker.logs",
 )  # fmt: skip
+SANDBOX = ("worker.sandbox", "worker.sandbox_child")
 QUEUE = ("celery", "kombu", "billiard", "redis")
 DATABASE = ("sqlalchemy", "alembic", "psycopg", "sqlite3")
 OUTSIDE = (
@@ -42,11 +43,12 @@ class Layer:
 LAYERS = (
     Layer("shell", SHELL, ()),
     Layer("pipeline", PIPELINE, (*SHELL, *QUEUE)),
-    Layer("parsing", ("worker.parsing",), (*SHELL, *PIPELINE, "models", "migrations", *DATABASE, *QUEUE)),
+    Layer("sandbox", SANDBOX, (*SHELL, *PIPELINE, "models", "migrations", *DATABASE, *QUEUE)),
+    Layer("parsing", ("worker.parsing",), (*SHELL, *PIPELINE, *SANDBOX, "models", "migrations", *DATABASE, *QUEUE)),
     Layer(
         "core",
         ("worker.core",),
-        (*SHELL, *PIPELINE, "worker.parsing", "models", "migrations", *DATABASE, *QUEUE, *OUTSIDE),
+        (*SHELL, *PIPELINE, *SANDBOX, "worker.parsing", "models", "migrations", *DATABASE, *QUEUE, *OUTSIDE),
     ),
     Layer("models", ("models",), ("worker", "migrations", *QUEUE)),
     Layer("migrations", ("migrations",), ("worker", *QUEUE)),

@@ -100,10 +100,11 @@ def watch() -> None:
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes; by default one a core.")
 def worker(concurrency: int | None) -> None:
     """Work off what the watcher sends (a Celery worker)."""
-    from worker.commands import serve
+    from worker.commands import supervise
 
     with database(write=True):
-        serve.work(concurrency)
+        pass  # the schema is there
+    sys.exit(supervise.work(concurrency))
 
 
 @cli.command()

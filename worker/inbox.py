@@ -128,6 +128,12 @@ def claim(inbox: Inbox, files: Sequence[Path]) -> str | None:
     return batch
 
 
+def claimed_at(claim: str) -> float:
+    """When a batch was claimed, in seconds since 1970, from its name or a claim's; 0 for what is no batch's name."""
+    start = claim.partition("-")[0]
+    return int(start) / 1000 if len(start) == 13 and start.isdecimal() else 0.0
+
+
 def claimed_batches(inbox: Inbox) -> list[str]:
     """Name the batches that are not finished, oldest first."""
     return sorted(entry.name for entry in os.scandir(inbox.processing) if entry.is_dir(follow_symlinks=False))
@@ -198,12 +204,13 @@ def finish(inbox: Inbox, path: Path, relative: Path, error: str | None, now: dat
         temporary.replace(report)
 
 
-def clear(inbox: Inbox, batch: str) -> None:
-    """Remove a batch's folders when no file is left in them."""
+def clear(inbox: Inbox, batch: str) -> bool:
+    """Remove a batch's folders when no file is left in them; return whether they are gone."""
     folder = inbox.processing / batch
     if next(walk(folder), None) is None:
         (folder / LOCK).unlink(missing_ok=True)
         _remove_empty(folder)
+    return not folder.exists()
 
 
 def give_back(inbox: Inbox, path: Path) -> Path:

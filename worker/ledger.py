@@ -1,12 +1,13 @@
 """The ledger: every file dropped, how often it was tried, and what became of its records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from models.dialect import insert_new, one_of
 from models.tables import Article, Delivery, Rejection
@@ -71,50 +72,76 @@ def count_attempt(connection: Connection, entries: Sequence[Entry]) -> None:
     connection.execute(update(Delivery).where(ids).values(values))
 
 
-def advance(connection: Connection, delivery_id: int, position: int, rejected: Sequence[tuple[int, str, str]]) -> None:
-    """Note that `position` records of a file are stored or rejected: progress, so its attempts start over."""
-    if rejected:
-        rows = [
-            {"delivery_id": delivery_id, "record": record, "position": where, "reason": reason}
-            for record, where, reason in rejected
-        ]
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far a file has come: records stored or rejected so far, and the rejected ones (record, position, reason)."""
+
+    delivery_id: int
+    position: int
+    rejected: Sequence[tuple[int, str, str]]
+
+
+def advance(connection: Connection, files: Sequence[Advance]) -> None:
+    """Note how far files have come: progress, so their attempts start over."""
+    rows = [
+        {"delivery_id": file.delivery_id, "record": record, "position": where, "reason": reason}
+        for file in files
+        for record, where, reason in file.rejected
+    ]
+    if rows:
         connection.execute(insert_new(connection, Rejection), rows)
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.position < position)
-        .values(position=position, attempts=1, touched_at=datetime.now(UTC))
-    )
+    here = Delivery.id == bindparam("delivery"), Delivery.position < bindparam("reached")
+    values = {"position": bindparam("reached"), "attempts": 1, "touched_at": datetime.now(UTC)}
+    reached = [{"delivery": file.delivery_id, "reached": file.position} for file in files]
+    if reached:
+        connection.execute(update(Delivery).where(*here).values(values), reached)
 
 
-def close_entry(connection: Connection, delivery_id: int, error: str | None) -> None:
-    """Add up a file's records and close it: `done`, or `failed` with the reason.
+def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
+    """Add up files' records and close them: `done`, or `failed` with the reason given or found.
 
-    Counted from what is stored, not from what this process remembers: a crash in between changes nothing.
+    `errors` has each file's id, and its error if it had one. Counted from what is stored, not from what this process
+    remembers: a crash in between changes nothing.
     """
-    row = entry_row(connection, delivery_id)
-    count = select(func.count())
-    new = connection.scalar(count.select_from(Article).where(Article.delivery_id == delivery_id)) or 0
-    rejected = connection.scalar(count.select_from(Rejection).where(Rejection.delivery_id == delivery_id)) or 0
-    if error is None and row.position == rejected:
-        first = connection.scalar(
-            select(Rejection.reason).where(Rejection.delivery_id == delivery_id).order_by(Rejection.record).limit(1)
-        )
-        error = f"no article in it: {first}" if first else "no article in it"
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.state == "received")
-        .values(
-            state="failed" if error is not None else "done",
-            received=row.position,
-            new=new,
-            rejected=rejected,
-            duplicate=row.position - new - rejected,
-            error=error,
-            finished_at=datetime.now(UTC),
-        )
-    )
+    ids = sorted(errors)
+    new = _count(connection, Article.delivery_id, ids)
+    rejected = _count(connection, Rejection.delivery_id, ids)
+    position = select(Delivery.id, Delivery.position).where(one_of(connection, Delivery.id, ids))
+    received = {row.id: row.position for row in connection.execute(position)}
+    why = {i: error for i, error in errors.items() if error is not None}
+    barren = [i for i in ids if i not in why and received[i] == rejected.get(i, 0)]
+    why |= {i: f"no article in it: {reason}" for i, reason in _first_reasons(connection, barren).items()}
+    why = dict.fromkeys(barren, "no article in it") | why
+    names = ("state", "received", "new", "rejected", "duplicate", "error")
+    here = Delivery.id == bindparam("delivery"), Delivery.state == "received"
+    values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in names} | {"finished_at": datetime.now(UTC)}
+    rows = [
+        {
+            "delivery": i,
+            "its_state": "failed" if i in why else "done",
+            "its_received": received[i],
+            "its_new": new.get(i, 0),
+            "its_rejected": rejected.get(i, 0),
+            "its_duplicate": received[i] - new.get(i, 0) - rejected.get(i, 0),
+            "its_error": why.get(i),
+        }
+        for i in ids
+    ]
+    connection.execute(update(Delivery).where(*here).values(values), rows)
 
 
-def entry_row(connection: Connection, delivery_id: int) -> Row[Any]:
-    """Read a file's row."""
-    return connection.execute(select(Delivery.__table__).where(Delivery.id == delivery_id)).one()
+def entry_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
+    """Read files' rows."""
+    listed = select(Delivery.__table__).where(one_of(connection, Delivery.id, ids))
+    return {row.id: row for row in connection.execute(listed)}
+
+
+def _count(connection: Connection, column: InstrumentedAttribute[int], ids: Sequence[int]) -> dict[int, int]:
+    counted = select(column, func.count()).where(one_of(connection, column, ids)).group_by(column)
+    return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _first_reasons(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    listed = select(Rejection.delivery_id, Rejection.reason).where(one_of(connection, Rejection.delivery_id, ids))
+    ordered = connection.execute(listed.order_by(Rejection.delivery_id, Rejection.record.desc()))
+    return {row.delivery_id: row.reason for row in ordered}

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
-from models.dialect import insert_new
+from models.dialect import insert_new, one_of
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
 from models.tables import IndexVersion, Text
@@ -24,7 +24,7 @@ from worker.core.article import Article, Rejected
 from worker.core.errors import NewsfoldError, ParseError
 from worker.core.fingerprint import INDEX_VERSION, fingerprint
 from worker.core.normalise import canonical_url, normalise
-from worker.parsing import parse
+from worker.sandbox import SandboxError, parse_file
 
 log = structlog.get_logger()
 
@@ -95,22 +95,19 @@ class Pipeline:
         fails in a way nobody foresaw, or the worker died, each is tried alone, so that it takes no other down.
         """
         entries = transact(self._engine, lambda connection: ledger.open_entries(connection, drops))
-        fresh: list[ledger.Entry] = []
-        alone: list[ledger.Entry] = []
-        for entry in entries:
-            if entry.state != "received":
-                yield self._outcome(entry)
-            elif entry.attempts >= ledger.ATTEMPTS:
-                reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
-                yield self._close(_Open(entry, error=reason))
-            else:
-                (alone if entry.attempts else fresh).append(entry)
+        ended = [entry for entry in entries if entry.state != "received"]
+        given_up = [entry for entry in entries if entry not in ended and entry.attempts >= ledger.ATTEMPTS]
+        fresh = [entry for entry in entries if entry not in ended and not entry.attempts]
+        alone = [entry for entry in entries if entry not in ended and 0 < entry.attempts < ledger.ATTEMPTS]
+        yield from self._outcomes(ended)
+        reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
+        yield from self._close([_Open(entry, error=reason) for entry in given_up])
         finished = set()
         try:
             for outcome in self._together(fresh, progress):
                 finished.add(outcome.drop.claim)
                 yield outcome
-        except OperationalError:
+        except (OperationalError, SandboxError):
             raise
         except Exception:
             log.exception("batch failed, its files are tried one by one", files=len(fresh))
@@ -124,27 +121,29 @@ class Pipeline:
     def _alone(self, entry: ledger.Entry, progress: Callable[[int], object]) -> Iterator[Outcome]:
         try:
             yield from self._together([entry], progress)
-        except OperationalError:  # the database's fault, not the file's
+        except (OperationalError, SandboxError):  # the database's or the machine's fault, not the file's
             raise
         except Exception as error:
             log.exception("file failed", path=entry.drop.path)
             reason = f"unexpected {type(error).__name__}; the log of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC says more"
-            yield self._close(_Open(entry, error=reason))
+            yield from self._close([_Open(entry, error=reason)])
 
     def _together(self, entries: Sequence[ledger.Entry], progress: Callable[[int], object]) -> Iterator[Outcome]:
         transact(self._engine, lambda connection: ledger.count_attempt(connection, entries))
         waiting: list[_Open] = []
+        gathered = 0
         for entry in entries:
             file = _Open(entry)
             waiting.append(file)
             for found in _read(file):
                 file.waiting.append(found)
-                if sum(len(one.waiting) for one in waiting) >= CHUNK:
+                gathered += 1
+                if gathered >= CHUNK:
                     self._commit(waiting, progress)
-                    yield from (self._close(one) for one in waiting[:-1])
-                    waiting = [file]
+                    yield from self._close(waiting[:-1])
+                    waiting, gathered = [file], 0
         self._commit(waiting, progress)
-        yield from (self._close(one) for one in waiting)
+        yield from self._close(waiting)
 
     def _commit(self, files: Sequence[_Open], progress: Callable[[int], object]) -> None:
         """Store and link what waits: transaction one, then transaction two."""
@@ -152,37 +151,43 @@ class Pipeline:
 
         def work(connection: Connection) -> list[int]:
             unlinked = store.add(connection, batch) if batch else []
-            for file in files:
-                ledger.advance(connection, file.entry.id, file.position, file.rejected)
+            ledger.advance(connection, [ledger.Advance(file.entry.id, file.position, file.rejected) for file in files])
             return unlinked
 
-        linking.link(self._engine, transact(self._engine, work), self._index_version)
+        self.link(transact(self._engine, work))
         for file in files:
             file.waiting, file.rejected = [], []
         progress(len(batch))
 
-    def _close(self, file: _Open) -> Outcome:
-        """Link what an attempt that died left unlinked, then add the file up."""
-        with reading(self._engine) as connection:
-            left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
-            ids = list(connection.scalars(left.where(ArticleRow.delivery_id == file.entry.id, Text.linked.is_(False))))
-        linking.link(self._engine, ids, self._index_version)
-        transact(self._engine, lambda connection: ledger.close_entry(connection, file.entry.id, file.error))
-        return self._outcome(file.entry)
+    def _close(self, files: Sequence[_Open]) -> Iterator[Outcome]:
+        """Link what attempts that died left unlinked, then add the files up."""
+        if not files:
+            return
+        tried = [file.entry.id for file in files if file.entry.attempts]
+        if tried:
+            with reading(self._engine) as connection:
+                left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
+                mine = one_of(connection, ArticleRow.delivery_id, tried)
+                ids = list(connection.scalars(left.where(mine, Text.linked.is_(False))))
+            self.link(ids)
+        errors = {file.entry.id: file.error for file in files}
+        transact(self._engine, lambda connection: ledger.close(connection, errors))
+        yield from self._outcomes([file.entry for file in files])
 
-    def _outcome(self, entry: ledger.Entry) -> Outcome:
+    def _outcomes(self, entries: Sequence[ledger.Entry]) -> Iterator[Outcome]:
         with reading(self._engine) as connection:
-            row = ledger.entry_row(connection, entry.id)
-        return Outcome(
-            entry.drop, row.state, row.received, row.new, row.duplicate, row.rejected, row.error, row.finished_at
-        )
+            rows = ledger.entry_rows(connection, [entry.id for entry in entries])
+        for entry in entries:
+            row = rows[entry.id]
+            counts = row.received, row.new, row.duplicate, row.rejected
+            yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at)
 
 
 def _read(file: _Open) -> Iterator[store.Incoming]:
     """Parse and prepare a file's records, past those stored by an earlier attempt; note rejections and the error."""
     entry = file.entry
     try:
-        with open_regular(entry.drop.file) as stream, closing(parse(stream, Path(entry.drop.path).name)) as records:  # type: ignore[type-var]
+        with open_regular(entry.drop.file) as stream, closing(parse_file(stream, Path(entry.drop.path).name)) as records:  # type: ignore[type-var]
             for number, record in enumerate(records, start=1):
                 file.position = number
                 if number <= entry.position:

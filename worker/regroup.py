@@ -149,9 +149,10 @@ def _public_ids(
             given[number] = free[0]
     missing = [number for number in range(len(stories)) if number not in given]
     if missing:
-        rows = [{"canonical_text_id": texts[stories[number].canonical].id} for number in missing]
-        made = connection.scalars(insert(Story).returning(Story.id, sort_by_parameter_order=True), rows)
-        given.update(zip(missing, made, strict=True))
+        by_canonical = {texts[stories[number].canonical].id: number for number in missing}
+        made = insert(Story).returning(Story.id, Story.canonical_text_id)
+        for row in connection.execute(made, [{"canonical_text_id": text_id} for text_id in by_canonical]):
+            given[by_canonical[row.canonical_text_id]] = row.id
     return [given[number] for number in range(len(stories))]
 
 

@@ -1,4 +1,4 @@
-"""The watcher: claims complete files, sends them off, and sends again whatever was not finished.
+"""The watcher: claims complete files, sends them off, and sends again whatever was lost on the way.
 
 The scan is the mechanism: it needs no event to be right, twice a second it costs next to nothing, and it works on
 network shares, where file events do not. A task sent is only a hint; the sweep makes up for every one that is lost.
@@ -9,12 +9,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import OperationalError
 
 from models.engine import reading
 from models.tables import Article, Delivery, Text
+from worker import app as root
 from worker import inbox as boxes
 from worker import tasks
 from worker.inbox import Inbox
@@ -22,36 +21,38 @@ from worker.inbox import Inbox
 log = structlog.get_logger()
 
 SCAN = 0.5
-SWEEP = 15.0
-QUIET = 60.0
-"""Seconds without progress after which a batch is sent again; the wait doubles with each time."""
-LONGEST = 900.0
+SWEEP = 5.0
+GRACE = 5.0
+"""Seconds from sending a batch to asking where it is; doubles with each time it was lost."""
+LONGEST = 30.0
+PATIENCE = 900.0
+"""The same while other tasks wait: then it most likely waits with them. Doubles without end."""
+RELINK = 60.0
 LINK_BATCH = 200
 
 
 class Watcher:
     """Scans and sweeps until told to stop. One for an inbox is enough; two do no harm."""
 
-    def __init__(self, inbox: Inbox, engine: Engine, settle: float, *, alone: bool) -> None:
-        """`alone`: nobody else works on this inbox, so whatever is claimed at the start was left by the dead."""
+    def __init__(self, inbox: Inbox, engine: Engine, settle: float) -> None:
         self._inbox = inbox
         self._engine = engine
         self._settle = settle
-        self._sent: dict[str, tuple[float, float]] = {}
-        self._first = alone
-        self._next_sweep = 0.0
+        self._sent: dict[str, tuple[float, int]] = {}
+        """When each claimed batch was sent last, and how often: known to this process only, and only to save work."""
+        self._next_sweep = self._next_relink = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Scan until `stop` is set; a broker or database that is away is waited for."""
-        self._inbox.create()
+        """Scan until `stop` is set, whatever happens; a broker or database that is away is waited for."""
         while not stop.is_set():
             try:
+                self._inbox.create()
                 self.scan()
                 if time.monotonic() >= self._next_sweep:
                     self.sweep()
                     self._next_sweep = time.monotonic() + SWEEP
-            except (BrokerError, OperationalError, OSError) as error:
-                log.warning("cannot go on, trying again", reason=type(error).__name__)
+            except Exception as error:
+                log.warning("watcher cannot go on, tries again", reason=f"{type(error).__name__}: {error}"[:300])
                 stop.wait(1.0)
             stop.wait(SCAN)
 
@@ -60,46 +61,54 @@ class Watcher:
         for files in boxes.batches(boxes.complete(self._inbox, self._settle)):
             batch = boxes.claim(self._inbox, files)
             if batch is not None:
-                self._send(batch, QUIET)
+                self._send(batch)
 
     def sweep(self) -> None:
-        """Send again the batches that stand still, and the texts that were stored and never linked."""
-        now = time.monotonic()
+        """Send again the batches that nobody holds and no queue can hold, and the texts that were never linked."""
         batches = boxes.claimed_batches(self._inbox)
         self._sent = {batch: self._sent[batch] for batch in batches if batch in self._sent}
+        self._relink()  # asks the database: while it is away, sending is no use
+        idle = root.queue_length() == 0
         for batch in batches:
-            due, wait = self._sent.get(batch, (0.0, QUIET / 2))
-            if now >= due and (self._first or not self._moves(batch)):
-                boxes.clear(self._inbox, batch)
-                self._send(batch, min(2 * wait, LONGEST))
-        self._first = False
-        self._relink()
+            if not self._due(batch, idle) or boxes.held(self._inbox, batch):
+                continue
+            if not boxes.clear(self._inbox, batch):
+                self._send(batch)
 
-    def _send(self, batch: str, wait: float) -> None:
-        self._sent[batch] = (time.monotonic() + wait, wait)
+    def _due(self, batch: str, idle: bool) -> bool:
+        """Tell whether a batch should have been heard of, given whether the queue is empty.
+
+        A queue of thousands must not grow by as many with every sweep; one that is empty holds nothing back.
+        """
+        if batch not in self._sent:
+            self._sent[batch] = (0.0 if idle else time.monotonic(), 0)
+        sent, times = self._sent[batch]
+        wait = min(GRACE * 2.0 ** (times - 1), LONGEST) if idle else PATIENCE * 2.0 ** (times - 1)
+        return time.monotonic() >= sent + wait
+
+    def _send(self, batch: str) -> None:
+        _, times = self._sent.get(batch, (0.0, 0))
+        if times:
+            log.warning("batch sent again", batch=batch, times=times)
         tasks.ingest.delay(batch)
-
-    def _moves(self, batch: str) -> bool:
-        latest = select(func.max(Delivery.touched_at)).where(
-            Delivery.claim.startswith(f"{batch}/", autoescape=True), Delivery.state == "received"
-        )
-        with reading(self._engine) as connection:
-            touched = connection.scalar(latest)
-        return touched is not None and datetime.now(UTC) - touched < timedelta(seconds=QUIET / 2)
+        self._sent[batch] = (time.monotonic(), times + 1)
 
     def _relink(self) -> None:
-        before = datetime.now(UTC) - timedelta(seconds=QUIET)
+        """Send the texts whose delivery has stood still since they were stored: an `ingest` that died left them."""
+        before = datetime.now(UTC) - timedelta(seconds=RELINK)
         left = (
             select(Text.id)
             .join(Article, Article.text_id == Text.id)
+            .join(Delivery, Delivery.id == Article.delivery_id)
             .where(Text.linked.is_(False))
             .group_by(Text.id)
-            .having(func.max(Article.received_at) < before)
+            .having(func.max(Delivery.touched_at) < before)
             .order_by(Text.id)
             .limit(LINK_BATCH)
         )
         with reading(self._engine) as connection:
             ids = list(connection.scalars(left))
-        if ids:
+        if ids and time.monotonic() >= self._next_relink:
             log.warning("texts stored and never linked", texts=len(ids))
             tasks.link.delay(ids)
+            self._next_relink = time.monotonic() + RELINK

@@ -12,8 +12,9 @@ from rich.table import Table
 from worker import inbox
 from worker.core.article import Article
 from worker.core.errors import ParseError
-from worker.parsing import FORMATS, parse_with_format
+from worker.parsing import FORMATS
 from worker.pipeline import open_regular
+from worker.sandbox import parse_file_with_format
 
 
 def parse(path: Path, json_: bool) -> int:
@@ -21,7 +22,7 @@ def parse(path: Path, json_: bool) -> int:
     console = Console()
     try:
         with open_regular(path) as stream:
-            for found in parse_with_format(stream, path.name):
+            for found in parse_file_with_format(stream, path.name):
                 _show(console, *found, json_)
     except (ParseError, OSError) as error:
         click.echo(f"{path}: {error}", err=True)

@@ -1,7 +1,6 @@
-"""`newsfold run`, `watch` and `worker`: the same watcher and the same task, in one process or in many."""
+"""`newsfold run` and `newsfold watch`: the same watcher, with the worker in its process or with many elsewhere."""
 
 import fcntl
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from contextlib import contextmanager
 import structlog
 
 from worker import app as root
-from worker import tasks  # noqa: F401 - registers the tasks
+from worker.commands import broker
+from worker.commands.consume import work
 from worker.logs import configure_logs
 from worker.settings import SettingsError
 from worker.watch import Watcher
@@ -25,51 +25,32 @@ def run() -> None:
     configure_logs()
     root.pipeline()
     with _only_one(), _watching():
-        _work("solo", 1)
+        work("solo", 1)
 
 
 def watch() -> None:
-    """Watch until SIGTERM or SIGINT."""
-    _need_broker("watch")
+    """Watch until SIGTERM or SIGINT. Raises SettingsError."""
+    broker.require(root.settings, "watch")
     configure_logs()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _watcher().run(stop)
+
+
+def _watcher() -> Watcher:
+    if root.settings.metrics_port is not None:
+        from worker import metrics
+
+        metrics.serve(root.settings.metrics_port)
     log.info("watching", inbox=str(root.settings.inbox))
-    Watcher(root.inbox, root.engine(), root.settings.settle, alone=False).run(stop)
-
-
-def work(concurrency: int | None) -> None:
-    """Work until SIGTERM (after the task in hand) or SIGINT."""
-    _need_broker("worker")
-    configure_logs()
-    root.pipeline()  # checks the index version before anything is taken from the queue
-    root.engine().dispose()  # no connection crosses the fork
-    root.pipeline.cache_clear()
-    root.engine.cache_clear()
-    _work("prefork", concurrency or os.cpu_count() or 1)
-
-
-def _work(pool: str, concurrency: int) -> None:
-    worker = root.app.Worker(pool=pool, concurrency=concurrency, quiet=True, loglevel="INFO", optimization="fair")
-    log.info("working", pool=pool, concurrency=concurrency)
-    worker.start()
-
-
-def _need_broker(command: str) -> None:
-    if root.settings.embedded:
-        raise SettingsError(
-            f"`newsfold {command}` needs a broker that other processes reach: "
-            "set NEWSFOLD_BROKER_URL to a redis:// URL, or use `newsfold run`"
-        )
+    return Watcher(root.inbox, root.engine(), root.settings.settle)
 
 
 @contextmanager
 def _watching() -> Iterator[None]:
     stop = threading.Event()
-    watcher = Watcher(root.inbox, root.engine(), root.settings.settle, alone=True)
-    thread = threading.Thread(target=watcher.run, args=(stop,), name="watcher")
-    log.info("watching", inbox=str(root.settings.inbox))
+    thread = threading.Thread(target=_watcher().run, args=(stop,), name="watcher")
     thread.start()
     try:
         yield
@@ -80,7 +61,7 @@ def _watching() -> Iterator[None]:
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Hold the inbox: a second `run` would take the first one's claims for a dead process's."""
+    """Hold the inbox: two of them would only get in each other's way."""
     root.inbox.create()
     with (root.settings.inbox / ".lock").open("w") as lock:
         try:

@@ -18,6 +18,8 @@ class Evidence:
     `calendar_*`, `vocabulary_*` and `headline_*` count distinct ones, in a, in b, in both.
     """
 
+    same_words: bool
+    """Every word is the same, headlines included."""
     jaccard: float
     """Of the sets of 5-word shingles (of shorter ones if a text has fewer words)."""
     containment_a: float
@@ -84,10 +86,11 @@ def compare(a: NDArray[np.uint32], a_headline: int, b: NDArray[np.uint32], b_hea
     if swapped:
         a, a_headline, b, b_headline = b, b_headline, a, a_headline
     counts, ratios, passages = at.measure(a, a_headline, b, b_headline)
-    order = np.lexsort((passages[:, swapped ^ 1], passages[:, int(swapped)], -passages[:, 2]))[:PASSAGES_KEPT]
+    order = np.lexsort((passages[:, 1], passages[:, 0], -passages[:, 2]))[:PASSAGES_KEPT]  # before turning it back
     c, r = counts.tolist(), ratios.tolist()
     first, second = (1, 0) if swapped else (0, 1)
     return Evidence(
+        same_words=a_headline == b_headline and np.array_equal(a >> 2, b >> 2),
         jaccard=r[at.JACCARD],
         containment_a=r[at.CONTAINMENT + first],
         containment_b=r[at.CONTAINMENT + second],

@@ -84,7 +84,8 @@ def group(texts: Iterable[Text], matches: Iterable[Match]) -> list[Story]:
     2. Two clusters join if most pairs across them match, at a mean Jaccard similarity of `LINKED` (average linkage),
        and every member has a match with the merged canonical text: retellings of one event draw on each other all
        around, while a recycled passage ties single members and a common quotation is a small part of each.
-    3. A text still alone is attached to the story whose canonical text it matches and on which it draws most.
+    3. A text that no strong match ties is attached to the story whose canonical text it matches and on which it draws
+       most, together with those it has been joined to in the second pass.
 
     None of them lets a round-up weld the stories it carries. So every member of a story has a match with its canonical
     text, and one that is not `derived` reaches it directly: nothing drifts. Takes a few microseconds a match.
@@ -104,6 +105,8 @@ class _Cluster:
     credits: frozenset[str]
     own: dict[str, bytes]
     """Source -> its earliest text in here."""
+    loose: bool = True
+    """Nothing but retellings so far: no strong match ties any two of its texts."""
 
 
 Merger = Callable[[_Cluster, _Cluster], bytes | None]
@@ -148,6 +151,7 @@ class _Grouping:
                 self.refused.add((small.serial, large.serial))
             else:
                 self._merge(small, large, canonical)
+                large.loose &= small.loose and merger != self._tie
 
     def _tie(self, small: _Cluster, large: _Cluster) -> bytes | None:
         canonical = self._canonical(small, large)
@@ -163,11 +167,12 @@ class _Grouping:
         return canonical if all(self._match(digest, canonical) for digest in _moved(small, large, canonical)) else None
 
     def _attach(self, small: _Cluster, large: _Cluster) -> bytes | None:
-        if len(small.members) > 1:
+        guests, host = (small, large) if small.loose else (large, small)
+        if not guests.loose:
             return None
         if len(large.members) == 1:
             return self._canonical(small, large)
-        return large.canonical if self._match(small.canonical, large.canonical) else None
+        return host.canonical if all(self._match(guest, host.canonical) for guest in guests.members) else None
 
     def _welds(self, carriers: _Cluster, carried: _Cluster) -> bool:
         """Whether round-ups alone tie the two: they carry the texts of one cluster, and half of their own is another's.

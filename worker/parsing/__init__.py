@@ -54,7 +54,7 @@ def _read(source: Source, path: tuple[str, ...]) -> Iterator[tuple[str, Article 
                 yield from _member(item, path)
             else:
                 yield _finished(item, source, number, path)
-    except (ParseError, OSError):
+    except (ParseError, OSError, MemoryError):
         raise
     except ModuleNotFoundError as error:
         if not format_.extra:

@@ -1,0 +1,220 @@
+"""Parse in a child process: whatever a file does to a parser, it does it there, and within limits.
+
+A file's parser may crash, run on or eat memory; the child then dies, the file gets the reason, and the next file a
+fresh child. The child is given one open file at a time and nothing else: no database URL, no other file, no network.
+It is started on first use and kept, so that a small file costs a message and not a process.
+"""
+
+import array
+import atexit
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from worker.core.article import Article, Rejected
+from worker.core.errors import NewsfoldError, ParseError
+
+CPU_SECONDS = 10.0
+"""CPU time a parser may be ahead of what it has earned: by bytes read and records found, see `sandbox_child`."""
+
+MEMORY_BYTES = 512 << 20
+"""Data a parser may hold, its libraries' included."""
+
+PATIENCE = 180.0
+"""Seconds without a word from the child, busy or not, after which it is given up: a disk may hang as well."""
+
+MAX_FRAME = 128 << 20
+
+_BUFFER = 1 << 18
+_CHILD = Path(__file__).with_name("sandbox_child.py")
+_TIMES = ("published_at", "updated_at", "embargoed_until")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class SandboxError(NewsfoldError):
+    """No parser process can be had: the machine's fault, not the file's."""
+
+
+class _KilledError(Exception):
+    """Somebody, or the kernel short of memory, killed the child."""
+
+
+def parse_file(stream: BinaryIO, name: str) -> Iterator[Article | Rejected]:
+    """Yield what `worker.parsing.parse` yields for the same file, from a child process.
+
+    `stream` is an open file on disk, `name` serves messages only. Raises ParseError for a file that cannot be read
+    (any further), the death of its parser included, and OSError when the disk fails; what was yielded before stays
+    valid. Raises SandboxError when no child can be started.
+    """
+    for _, item in parse_file_with_format(stream, name):
+        yield item
+
+
+def parse_file_with_format(stream: BinaryIO, name: str) -> Iterator[tuple[str, Article | Rejected]]:
+    """The same, each with the path of formats it was found in, such as `zip/nitf` or `jsonl/ninjs`."""
+    name = name or "file"
+    yielded = 0
+    for chance in (1, 2):
+        child = _take()
+        try:
+            for number, found in enumerate(child.parse(stream, name), 1):
+                if number > yielded:  # the second child begins anew
+                    yielded = number
+                    yield found
+        except _KilledError as death:
+            if chance == 2:
+                raise ParseError(f"{name}: the parser was stopped: {death}") from None
+        else:
+            return
+        finally:
+            _give_back(child)
+
+
+class _Child:
+    """A process that parses one file after the other."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-P", "-s", "-B", str(_CHILD), str(CPU_SECONDS), str(MEMORY_BYTES)]
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own file
+                    command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
+                )
+        except OSError as error:
+            ours.close()
+            raise SandboxError(f"no parser process can be started: {error.strerror}") from error
+        ours.settimeout(PATIENCE)
+        self._socket = ours
+        self._reader = ours.makefile("rb", _BUFFER)
+        self.ready = True
+        """Whether it waits for a file."""
+
+    def parse(self, stream: BinaryIO, name: str) -> Iterator[tuple[str, Article | Rejected]]:
+        self.ready = False
+        stream.seek(0)
+        try:
+            # socket.send_fds, which loses its way with a timeout set
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [stream.fileno()]))
+            self._socket.sendmsg([os.fsencode(name)], [rights])
+            while (found := self._next()) is not None:
+                yield found
+        except TimeoutError:
+            raise ParseError(f"{name}: the parser was stopped: no answer for {PATIENCE:.0f} s") from None
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise self._obituary(name) from None
+
+    def _next(self) -> tuple[str, Article | Rejected] | None:
+        """The next record; None at the end of the file."""
+        line = self._reader.readline(MAX_FRAME)
+        if not line.endswith(b"\n"):
+            if len(line) == MAX_FRAME:
+                raise ParseError(f"the parser was stopped: a record of more than {MAX_FRAME:,} bytes")
+            raise EOFError
+        try:
+            answer = orjson.loads(line)
+            if isinstance(answer, list):
+                format_, fields = answer
+                return format_, _record(fields)
+            self.ready = not answer.get("retired")
+            problem, number = answer.get("error"), answer.get("errno")
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ParseError("the parser was stopped: it answered nonsense") from error
+        if number is not None:
+            raise OSError(number, os.strerror(number))
+        if problem is not None:
+            raise ParseError(problem)
+        return None
+
+    def _obituary(self, name: str) -> ParseError | _KilledError | SandboxError:
+        self._socket.close()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = code = os.waitstatus_to_exitcode(status)
+        if -code in _FROM_OUTSIDE:
+            return _KilledError(f"it was killed (signal {-code}), perhaps for the machine's lack of memory")
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if code in (-signal.SIGPROF, -signal.SIGXCPU):
+            reason = f"more than {CPU_SECONDS:g} s of CPU time"
+        elif code == errno.ENOMEM or (code in (-signal.SIGABRT, -signal.SIGSEGV) and peak > 0.8 * MEMORY_BYTES):
+            reason = f"more than {MEMORY_BYTES >> 20} MB of memory"
+        elif code < 0:
+            reason = f"it crashed (signal {-code})"
+        else:
+            return SandboxError(f"the parser process cannot work (exit code {code}); is newsfold installed whole?")
+        return ParseError(f"{name}: the parser was stopped: {reason}")
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self.forget()
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+
+    def forget(self) -> None:
+        """Let go of it without a word: after a fork it is the other process's."""
+        with suppress(OSError):
+            self._reader.close()
+        self._socket.close()
+
+
+def _record(fields: dict[str, Any]) -> Article | Rejected:
+    if "reason" in fields:
+        return Rejected(**fields)
+    for name in _TIMES:
+        if fields[name] is not None:
+            fields[name] = datetime.fromisoformat(fields[name])
+    return Article(**fields)
+
+
+def _environment() -> dict[str, str]:
+    """What the child needs, and no secret: settings hold passwords."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    # One thread is enough, and the buffers of the others count as memory.
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
+    path = [str(_CHILD.parents[1]), *(entry for entry in sys.path if entry)]
+    return passed_on | threads | {"PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
+
+
+_idle: list[_Child] = []
+
+
+def _take() -> _Child:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Child()
+
+
+def _give_back(child: _Child) -> None:
+    if child.ready:
+        _idle.append(child)
+    else:
+        child.close()
+
+
+@atexit.register
+def close() -> None:
+    """End the idle children. A busy one ends when its file does, or its parent."""
+    while _idle:
+        _idle.pop().close()
+
+
+def _after_fork() -> None:
+    for child in _idle:
+        child.forget()
+        child._process.returncode = 0  # not ours to wait for
+    _idle.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
