@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALLED := .venv/.installed
 DEVELOP := .venv/.installed-dev
 
-.PHONY: help install demo test lint types format clean
+.PHONY: help install demo test chaos lint types format clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## Fold examples/ into stories, in a new database, and print 
 
 test: $(DEVELOP) ## Run the tests, on a PostgreSQL and a Redis that they start themselves (ARGS='-k inbox -x')
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(DEVELOP) ## Pull every plug for ten minutes, then count: 10,000 files, workers, Redis, PostgreSQL (ARGS='--seed 2')
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(DEVELOP) ## Check style (ruff)
 	$(BIN)/ruff check

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -13,6 +13,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 PATIENCE = 300.0
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""For libpq: a server that vanished without a word is noticed in a minute (it would be two hours)."""
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
-        connect_args={"options": options, "connect_timeout": 10},
+        connect_args={"options": options, "connect_timeout": 10, **KEEPALIVE},
     )
 
 
@@ -77,11 +79,22 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 
     Waits up to `PATIENCE` seconds in all for a database to come back; then the last error is raised.
     """
+    return _patiently(engine, writing, work)
+
+
+def look(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one read transaction, as patiently as `transact`."""
+    return _patiently(engine, reading, work)
+
+
+def _patiently(
+    engine: Engine, begin: Callable[[Engine], AbstractContextManager[Connection]], work: Callable[[Connection], T]
+) -> T:
     deadline = time.monotonic() + PATIENCE
     pause = 0.05
     while True:
         try:
-            with writing(engine) as connection:
+            with begin(engine) as connection:
                 return work(connection)
         except OperationalError as error:
             if not _passes(engine, error) or time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 """Newsfold under fire: real processes on real servers, killed at random, and afterwards everything must add up.
 
-    python -m tests.chaos --files 10000 --worker-kills 50 --redis-kills 5 --postgres-crashes 3 --flushes 1   (make chaos)
+    make chaos                                                    # 10,000 files, some ten minutes
+    make chaos ARGS='--files 1000 --worker-kills 8 --seed 7'      # or python -m tests.chaos --help
 
 Files are dropped in portions; after each comes one blow, drawn from a seeded shuffle: a whole worker process tree
 killed with -9 (and started again, as a supervisor would), Redis killed and started empty, PostgreSQL killed and
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -32,10 +33,10 @@ from sqlalchemy import Engine
 import migrations
 from benchmarks.corpus import generate, given
 from models.engine import open_engine
-from tests.conduct import exported, ingest, opened, rows
+from tests.conduct import exported, opened, rows
 from tests.servers import PostgresServer, RedisServer, create_database
 from worker.inbox import Inbox
-from worker.pipeline import Pipeline, describe
+from worker.pipeline import describe
 
 COMMAND = Path(sys.executable).with_name("newsfold")
 BAD = {"wire/empty.json": b"", "wire/noise.bin": bytes(range(256)) * 20}
@@ -160,10 +161,8 @@ class Fleet:
     def kill(self, name: str) -> None:
         """Kill a whole process tree with -9."""
         process = self.processes.pop(name)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
     def said(self, characters: int = 3000) -> str:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def disk(number: str) -> None:
 
 def reveal(_: str) -> None:
     names = [name for name in os.environ if "NEWSFOLD" in name]
-    raise ParseError(f"{names} {len(os.listdir('/proc/self/fd'))} descriptors")
+    raise ParseError(f"{names} {len(list(Path('/proc/self/fd').iterdir()))} descriptors")
 
 
 ORDERS = {
@@ -61,7 +62,7 @@ ORDERS = {
     "connect": lambda _: socket.create_connection(("127.0.0.1", 9), timeout=1),
     "read": lambda path: Path(path).read_bytes(),
     "write": lambda path: Path(path).write_bytes(b"was here"),
-    "start": lambda _: os.system("true"),
+    "start": lambda _: subprocess.run(["true"], check=True),
 }
 
 if __name__ == "__main__":

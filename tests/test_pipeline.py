@@ -15,14 +15,14 @@ from worker.pipeline import IndexVersionError, Pipeline, describe
 
 
 def family(number: int) -> list[dict[str, Any]]:
-    """A report, an exact copy, a light edit and a cut of it, by other outlets and later."""
+    """A report, an exact copy (its headline in capitals), a light edit and a cut of it, by other outlets and later."""
     body = report(number, 200)
     half = body.split()[: len(body.split()) // 2]
     told = [("wire", body), ("copy", body), ("edit", edited(body, 40, f"quartz{number}")), ("cut", " ".join(half))]
     return [
         {
             "id": f"{name}{number}",
-            "title": f"{name.title()} of report {number}" if name == "cut" else f"Report {number}",
+            "title": {"cut": f"Cut of report {number}", "copy": f"REPORT {number}"}.get(name, f"Report {number}"),
             "text": text,
             "source": f"{name} desk",
             "published_at": f"2026-04-{number % 28 + 1:02}T{10 + hour}:00:00Z",

@@ -59,6 +59,7 @@ def test_a_long_file_passes_whole_through_one_child(tmp_path: Path) -> None:
 
 
 def test_the_child_is_kept_for_the_next_file(tmp_path: Path) -> None:
+    sandbox.close()
     texts(tmp_path, "a text of several words, enough to be one")
     (first,) = sandbox._idle
     texts(tmp_path, "another text of several words, enough to be one")

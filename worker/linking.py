@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, String, bindparam, cast, delete, func
 from sqlalchemy.orm import aliased
 
 from models.dialect import one_of
-from models.engine import reading, transact
+from models.engine import look, transact
 from models.tables import Article, Match, Text, TextKey
 from worker.core import match
 from worker.core.candidates import propose, share_passage
@@ -45,8 +45,7 @@ def link(engine: Engine, text_ids: Sequence[int], index_version: int) -> None:
     if not text_ids:
         return
     while True:
-        with reading(engine) as connection:
-            plan = _gather(connection, sorted(text_ids))
+        plan = look(engine, partial(_gather, targets=sorted(text_ids)))
         try:
             transact(engine, partial(_apply, plan=plan, index_version=index_version))
         except _GroundMovedError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Self
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
 from models.dialect import insert_new, one_of
-from models.engine import reading, transact
+from models.engine import look, reading, transact
 from models.tables import Article as ArticleRow
 from models.tables import IndexVersion, Text
 from worker import ledger, linking, store
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 
 CHUNK = 256
 """Articles a transaction: large enough to share its cost, small enough to repeat after a crash."""
+LONG = 100_000
+"""Characters."""
 
 
 class IndexVersionError(NewsfoldError):
@@ -137,7 +140,8 @@ class Pipeline:
             waiting.append(file)
             for found in _read(file):
                 file.waiting.append(found)
-                gathered += 1
+                # A long text counts as many: what waits is held in memory.
+                gathered += 1 + len(found.prepared.article.text) // LONG
                 if gathered >= CHUNK:
                     self._commit(waiting, progress)
                     yield from self._close(waiting[:-1])
@@ -165,29 +169,33 @@ class Pipeline:
             return
         tried = [file.entry.id for file in files if file.entry.attempts]
         if tried:
-            with reading(self._engine) as connection:
-                left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
-                mine = one_of(connection, ArticleRow.delivery_id, tried)
-                ids = list(connection.scalars(left.where(mine, Text.linked.is_(False))))
-            self.link(ids)
+            self.link(look(self._engine, partial(_unlinked, delivery_ids=tried)))
         errors = {file.entry.id: file.error for file in files}
         transact(self._engine, lambda connection: ledger.close(connection, errors))
         yield from self._outcomes([file.entry for file in files])
 
     def _outcomes(self, entries: Sequence[ledger.Entry]) -> Iterator[Outcome]:
-        with reading(self._engine) as connection:
-            rows = ledger.entry_rows(connection, [entry.id for entry in entries])
+        rows = look(self._engine, lambda connection: ledger.entry_rows(connection, [entry.id for entry in entries]))
         for entry in entries:
             row = rows[entry.id]
             counts = row.received, row.new, row.duplicate, row.rejected
             yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at)
 
 
+def _unlinked(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
+    left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
+    mine = one_of(connection, ArticleRow.delivery_id, delivery_ids)
+    return list(connection.scalars(left.where(mine, Text.linked.is_(False))))
+
+
 def _read(file: _Open) -> Iterator[store.Incoming]:
     """Parse and prepare a file's records, past those stored by an earlier attempt; note rejections and the error."""
     entry = file.entry
     try:
-        with open_regular(entry.drop.file) as stream, closing(parse_file(stream, Path(entry.drop.path).name)) as records:  # type: ignore[type-var]
+        with (
+            open_regular(entry.drop.file) as stream,
+            closing(parse_file(stream, Path(entry.drop.path).name)) as records,
+        ):
             for number, record in enumerate(records, start=1):
                 file.position = number
                 if number <= entry.position:

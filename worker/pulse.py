@@ -19,7 +19,7 @@ SLOTS = SIZE // 8 - 1
 
 
 class Pulse:
-    """One slot a pool process, in monotonic seconds: at work since t (positive), idle since t (negative), or unknown."""
+    """One slot a pool process, in monotonic seconds: at work since t (positive), idle since t (negative), or 0."""
 
     def __init__(self, descriptor: int = -1) -> None:
         """Map the open file `descriptor`, or memory of our own."""

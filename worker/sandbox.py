@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ class _KilledError(Exception):
     """Somebody, or the kernel short of memory, killed the child."""
 
 
-def parse_file(stream: BinaryIO, name: str) -> Iterator[Article | Rejected]:
+def parse_file(stream: BinaryIO, name: str) -> Generator[Article | Rejected, None, None]:
     """Yield what `worker.parsing.parse` yields for the same file, from a child process.
 
     `stream` is an open file on disk, `name` serves messages only. Raises ParseError for a file that cannot be read
@@ -61,7 +61,7 @@ def parse_file(stream: BinaryIO, name: str) -> Iterator[Article | Rejected]:
         yield item
 
 
-def parse_file_with_format(stream: BinaryIO, name: str) -> Iterator[tuple[str, Article | Rejected]]:
+def parse_file_with_format(stream: BinaryIO, name: str) -> Generator[tuple[str, Article | Rejected], None, None]:
     """The same, each with the path of formats it was found in, such as `zip/nitf` or `jsonl/ninjs`."""
     name = name or "file"
     yielded = 0
@@ -90,7 +90,11 @@ class _Child:
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own file
-                    command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
+                    command,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=_environment(),
                 )
         except OSError as error:
             ours.close()
@@ -139,14 +143,12 @@ class _Child:
 
     def _obituary(self, name: str) -> ParseError | _KilledError | SandboxError:
         self._socket.close()
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = code = os.waitstatus_to_exitcode(status)
+        code = self._process.wait()
         if -code in _FROM_OUTSIDE:
             return _KilledError(f"it was killed (signal {-code}), perhaps for the machine's lack of memory")
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if code in (-signal.SIGPROF, -signal.SIGXCPU):
             reason = f"more than {CPU_SECONDS:g} s of CPU time"
-        elif code == errno.ENOMEM or (code in (-signal.SIGABRT, -signal.SIGSEGV) and peak > 0.8 * MEMORY_BYTES):
+        elif code == errno.ENOMEM:
             reason = f"more than {MEMORY_BYTES >> 20} MB of memory"
         elif code < 0:
             reason = f"it crashed (signal {-code})"

@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import sysconfig
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
@@ -81,9 +82,9 @@ class Metered(io.FileIO):
 
 def main(cpu_seconds: float, memory_bytes: int) -> None:
     """Serve until the parent is gone, or this process is worn out."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Meant for the parent, which may want to finish a file first; when it goes, this ends as well.
-        signal.signal(number, signal.SIG_IGN)
+    for meant_for_parent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # It may want to finish a file first; when it goes, this ends as well.
+        signal.signal(meant_for_parent, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     allowance = Allowance(cpu_seconds)
@@ -103,7 +104,7 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
             return
 
 
-def serve(file: io.BufferedReader, name: str, allowance: Allowance) -> dict[str, Any]:
+def serve(file: BinaryIO, name: str, allowance: Allowance) -> dict[str, Any]:
     """Send the records of a file; return how it ended."""
     try:
         for found in parse_with_format(file, name):
@@ -136,9 +137,12 @@ def _write(line: "ReadableBuffer") -> None:
 
 
 def _resident() -> int:
-    """The most memory this process has had at a time."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    """The memory this process has, in bytes; 0 where there is no /proc. (`ru_maxrss` begins with the parent's.)"""
+    try:
+        statm = Path("/proc/self/statm").read_text()
+    except OSError:
+        return 0
+    return int(statm.split()[1]) * resource.getpagesize()
 
 
 def confine() -> None:

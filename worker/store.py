@@ -12,7 +12,7 @@ from typing import cast
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Table, and_, func, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 
 from models.dialect import insert_new, insert_pairs, one_of
 from models.tables import Article as ArticleRow
@@ -80,30 +80,48 @@ def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
 
 def add_texts(connection: Connection, batch: Sequence[Prepared]) -> dict[bytes, int]:
     """Store texts and their index keys as far as they are missing; return the id of each digest."""
-    # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
-    by_digest = {one.fingerprint.digest: one for one in reversed(batch)}
+    by_digest: dict[bytes, Prepared] = {}
+    for one in batch:
+        known = by_digest.setdefault(one.fingerprint.digest, one)
+        if _stored(one) < _stored(known):
+            by_digest[one.fingerprint.digest] = one
     rows = [
         {
             "digest": digest,
             "headline": one.article.headline,
             "body": one.article.text,
-            "words": one.fingerprint.words.astype("<u4").tobytes(),
+            "words": _stored(one),
             "headline_words": one.fingerprint.headline_words,
             "withdrawn": False,
             "revision": 0,
             "linked": False,
         }
+        # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
         for digest, one in sorted(by_digest.items())
     ]
-    connection.execute(insert_new(connection, Text), rows)
+    new = set(connection.scalars(insert_new(connection, Text).returning(Text.digest), rows))
     found = select(Text.id, Text.digest).where(Text.digest.in_(by_digest))
     ids = {row.digest: row.id for row in connection.execute(found)}
+    _settle_words(connection, {ids[digest]: _stored(one) for digest, one in by_digest.items() if digest not in new})
     prints = [(ids[digest], one.fingerprint.keys) for digest, one in by_digest.items()]
     keys = np.concatenate([keys for _, keys in prints])
     owners = np.repeat([text for text, _ in prints], [len(keys) for _, keys in prints])
     order = np.lexsort((owners, keys))  # in index order, so that each page is touched once
     insert_pairs(connection, TEXT_KEYS, list(zip(keys[order].tolist(), owners[order].tolist(), strict=True)))
     return ids
+
+
+def _stored(prepared: Prepared) -> bytes:
+    return prepared.fingerprint.words.astype("<u4").tobytes()
+
+
+def _settle_words(connection: Connection, words: dict[int, bytes]) -> None:
+    """Of texts that differ in capitals only, the smallest in bytes is kept: not the one that came first."""
+    smaller = Text.id == bindparam("row"), Text.words > bindparam("smaller")
+    values = {"words": bindparam("smaller"), "revision": Text.revision + 1, "linked": False}
+    rows = [{"row": text, "smaller": own} for text, own in sorted(words.items())]
+    if rows:
+        connection.execute(update(Text).where(*smaller).values(values), rows)
 
 
 def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict[bytes, int]) -> None:

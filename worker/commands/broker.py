@@ -18,7 +18,7 @@ def client(settings: Settings, seconds: float = 3.0) -> Redis:
 def waiting(server: Redis) -> int | None:
     """How many tasks wait; None when Redis does not say."""
     try:
-        return int(server.llen(QUEUE))  # type: ignore[arg-type]
+        return int(server.llen(QUEUE))
     except (RedisError, OSError):
         return None
 

@@ -1,4 +1,4 @@
-"""The Celery worker under `newsfold worker`: `python -m worker.commands.consume [PROCESSES]`, started by `supervise`."""
+"""The Celery worker under `newsfold worker`: `supervise` starts `python -m worker.commands.consume [PROCESSES]`."""
 
 import logging
 import os

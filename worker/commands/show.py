@@ -1,7 +1,9 @@
 """How stories, evidence, differences and the ledger look on a terminal."""
 
 import difflib
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +22,12 @@ DIFF_WORDS = 4000
 CONTEXT = 6
 
 Row = Mapping[str, Any]
+
+
+def console() -> Console:
+    """The terminal; in a pipe or a log lines are wide, so that no table is folded into a column of words."""
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+    return Console(width=wide)
 
 
 def gather_story(connection: Connection, story_id: int) -> dict[str, Any] | None:
@@ -57,30 +65,30 @@ def stories(found: Sequence[Row]) -> None:
         )
         for member in row.get("members", ()):
             table.add_row("", "", "", _time(member["published_at"]), _member(member))
-    console = Console()
-    console.print(table)
     if not found:
-        console.print("no stories")
+        console().print("no stories")
+        return
+    console().print(table)
 
 
 def story(found: Mapping[str, Any], why: bool) -> None:
     """Print one story: the canonical article, then each variant with its evidence and what it changed."""
-    console = Console()
+    out = console()
     if found["asked_for"] != found["story_id"]:
-        console.print(f"story {found['asked_for']} is now part of story {found['story_id']}")
+        out.print(f"story {found['asked_for']} is now part of story {found['story_id']}")
     articles = found["articles"]
     canonical = next(article for article in articles if article["relation"] == "canonical")
-    console.print(Text(canonical["headline"] or "(no headline)", style="bold"))
-    console.print(Text(_about(canonical), style="dim"))
-    console.print(Padding(Text(_shorten(canonical["text"], 1200)), (1, 0)))
+    out.print(Text(canonical["headline"] or "(no headline)", style="bold"))
+    out.print(Text(_about(canonical), style="dim"))
+    out.print(Padding(Text(_shorten(canonical["text"], 1200)), (1, 0)))
     for article in articles:
         if article is canonical:
             continue
-        console.rule(align="left", title=_member(article), style="dim")
-        console.print(Text(_about(article), style="dim"))
-        _evidence(console, found["evidence"], canonical, article, why)
+        out.rule(align="left", title=_member(article), style="dim")
+        out.print(Text(_about(article), style="dim"))
+        _evidence(out, found["evidence"], canonical, article, why)
         if article["relation"] != "exact":
-            console.print(Padding(_difference(canonical, article), (1, 2)))
+            out.print(Padding(_difference(canonical, article, marked=not out.is_terminal), (1, 2)))
 
 
 def deliveries(found: Sequence[Row]) -> None:
@@ -99,7 +107,7 @@ def deliveries(found: Sequence[Row]) -> None:
             table.add_row(*[""] * 7, Text(f"  {reason}", style="red"))
         for rejection in row["rejections"]:
             table.add_row(*[""] * 7, Text(f"  {rejection['position']}: {rejection['reason']}", style="yellow"))
-    Console().print(table)
+    console().print(table)
 
 
 def _member(member: Row) -> str:
@@ -107,7 +115,8 @@ def _member(member: Row) -> str:
     if member["containment"] is not None and member["relation"] != "canonical":
         numbers = f" [dim]{member['containment']:.0%} of the shorter, J {member['jaccard']:.2f}[/]"
     name = escape(member["source"] or "unknown source")
-    return f"[cyan]{member['relation']:<10}[/] {name}: {escape(member['headline'] or '(no headline)')}{_withdrawn(member)}{numbers}"
+    headline = escape(member["headline"] or "(no headline)")
+    return f"[cyan]{member['relation']:<10}[/] {name}: {headline}{_withdrawn(member)}{numbers}"
 
 
 def _withdrawn(row: Row) -> str:
@@ -119,35 +128,39 @@ def _about(article: Row) -> str:
     return f"article {article['article_id']}: " + ", ".join(part for part in parts if part)
 
 
-def _evidence(console: Console, evidence: Sequence[Row], canonical: Row, article: Row, why: bool) -> None:
+def _evidence(out: Console, evidence: Sequence[Row], canonical: Row, article: Row, why: bool) -> None:
     pair = {canonical["article_id"], article["article_id"]}
     for match in evidence:
         if {match["article_id_a"], match["article_id_b"]} == pair:
-            console.print(
+            out.print(
                 f"{match['shared_words']} shared words, longest passage {match['longest_passage']}, "
                 f"Jaccard {match['jaccard']:.2f}, "
                 f"containment {match['containment_a']:.2f} and {match['containment_b']:.2f}"
             )
             if why:
                 for reason in match["reasons"]:
-                    console.print(f"  · {escape(reason)}")
+                    out.print(f"  · {escape(reason)}")
 
 
-def _difference(canonical: Row, article: Row) -> Text:
-    """A word diff: red was in the canonical, green stands in the variant, long agreement is cut."""
+def _difference(canonical: Row, article: Row, *, marked: bool) -> Text:
+    """A word diff: red was in the canonical, green stands in the variant, long agreement is cut.
+
+    `marked` adds wdiff's brackets, for where there are no colours.
+    """
     before = _words(canonical)
     after = _words(article)
     out = Text()
+    old, new = ("[-{}-]", "{{+{}+}}") if marked else ("{}", "{}")
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
             out.append(" ".join(_cut(before[a:b])) + " ")
             continue
         if b > a:
-            out.append(" ".join(before[a:b]), style="red strike")
+            out.append(old.format(" ".join(before[a:b])), style="red strike")
             out.append(" ")
         if d > c:
-            out.append(" ".join(after[c:d]), style="green")
+            out.append(new.format(" ".join(after[c:d])), style="green")
             out.append(" ")
     return out
 

@@ -50,9 +50,7 @@ def work(concurrency: int | None) -> int:
 class Supervisor:
     """One child process and what is known of it."""
 
-    def __init__(
-        self, command: list[str], pulse: Pulse, descriptor: int, waiting: Callable[[], int | None]
-    ) -> None:
+    def __init__(self, command: list[str], pulse: Pulse, descriptor: int, waiting: Callable[[], int | None]) -> None:
         """`waiting` says how many tasks wait, or None when the broker is away."""
         self._command = command
         self._pulse = pulse

@@ -85,7 +85,7 @@ WEIGHTS: Final = {
     "apart_one_source": -1.167,
     "apart_two_sources": -0.301,
 }
-"""Logistic regression over the features of `_features`, fitted by `benchmarks/fit.py`."""
+"""Logistic regression over the features of `features`, fitted by `benchmarks/fit.py`."""
 
 BIAS: Final = -10.104
 
@@ -123,23 +123,24 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
         return Decision(Relation.EXACT, 1.0, ("every word is the same",))
     if min(evidence.words_a, evidence.words_b) < MIN_WORDS or not evidence.shared_words:
         return Decision(None, 0.0, (f"under {MIN_WORDS} words, and not the same",))
-    features = _features(evidence, _hours_apart(a, b), bool(a.sources & b.sources))
-    score = BIAS + sum(WEIGHTS[name] * value for name, value in features.items())
+    values = features(evidence, _hours_apart(a, b), bool(a.sources & b.sources))
+    score = BIAS + sum(WEIGHTS[name] * value for name, value in values.items())
     same_item = bool(a.items & b.items)
     if same_item:
         score += _SAME_ITEM
     strength = 1 / (1 + exp(-max(min(score, 60.0), -60.0)))
     if score <= 0:
-        return Decision(None, strength, _reasons(evidence, features, a, b, same_item))
+        return Decision(None, strength, _reasons(evidence, values, a, b, same_item))
     if max(evidence.containment_a, evidence.containment_b) < QUOTE:
         return Decision(None, strength, ("a quotation in common, and no more",))
-    relation = _relation(evidence, a, b, features["headline"], same_item)
+    relation = _relation(evidence, a, b, values["headline"], same_item)
     if relation is not Relation.REVISION and _is_item_of(evidence, relation):
         return Decision(None, strength, ("one is a part of the other, which is about something else",))
-    return Decision(relation, strength, _reasons(evidence, features, a, b, same_item))
+    return Decision(relation, strength, _reasons(evidence, values, a, b, same_item))
 
 
-def _features(e: Evidence, hours: float | None, same_source: bool) -> dict[str, float]:
+def features(e: Evidence, hours: float | None, same_source: bool) -> dict[str, float]:
+    """What decides, as numbers of about the same size, from the evidence and the hours between the publications."""
     apart = log1p(_UNKNOWN_HOURS if hours is None else min(hours, _HOURS_CAP))
     headline = min(e.headline_a, e.headline_b)
     # In German every noun looks like a name: names count for what they have in common beyond the other words.
@@ -212,7 +213,7 @@ def _told(headline_told: int, headline: int, lead_told: float) -> float:
     return max(lead_told, headline_told / headline if headline >= _HEADLINE_WORDS else 0.0)
 
 
-def _reasons(e: Evidence, features: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
+def _reasons(e: Evidence, values: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
     hours = _hours_apart(a, b)
     apart = "publication times unknown" if hours is None else f"{hours:.0f} hours apart"
     words = {
@@ -228,7 +229,7 @@ def _reasons(e: Evidence, features: dict[str, float], a: Profile, b: Profile, sa
         "apart_one_source": f"one source, {apart}",
         "apart_two_sources": f"{apart}",
     }
-    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in features.items()}
+    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in values.items()}
     del weight["apart_two_sources" if a.sources & b.sources else "apart_one_source"]
     ranked = sorted(weight, key=lambda name: (-abs(weight[name]), name))
     said = tuple(words[name] for name in ranked if abs(weight[name]) >= 0.5)[:5]

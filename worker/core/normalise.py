@@ -12,8 +12,8 @@ _TRACKING = re.compile(
     r"(?i)(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|mc_[ce]id|igshid|ns_\w+|cmpid?|ocid|ito|smid|smtyp|xtor|wt\.\w+|amp"
     r"|outputtype|partner|ref|ref_src|referrer|source|src|spm|sr_share|taid|via|_ga|cid|ncid|icid|s_cid|ftag|mod|rss|feed\w*)$"
 )
-_AMP = re.compile(r"(?i)(?:/amp(?:\.html)?|\.amp(?:\.html)?)/?$|^/amp(?=/)|\.amp(?=\.html$)")
-_MOBILE = re.compile(r"^(?:www|m|mobile|amp|edition-m|wap)\.(?=[^.]+\.)")
+_AMP = re.compile(r"(?i)(?:/amp(?:\.html)?)+/?$|(?:\.amp)+(?=$|\.html$)|^(?:/amp)+(?=/)")
+_MOBILE = re.compile(r"^(?:(?:www|m|mobile|amp|edition-m|wap)\.)+(?=[^.]+\.)")
 
 
 @dataclass(frozen=True, slots=True)

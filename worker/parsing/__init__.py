@@ -13,7 +13,7 @@ from worker.parsing.encoding import note
 from worker.parsing.format import Format
 from worker.parsing.limits import LimitError
 from worker.parsing.registry import FORMATS, find
-from worker.parsing.sanitise import clean_article, clean_line
+from worker.parsing.sanitise import MAX_TEXT, clean_article, clean_line
 from worker.parsing.shapes import SHAPES
 from worker.parsing.source import Source
 from worker.parsing.unknown import describe
@@ -87,11 +87,14 @@ def _finished(
         item = clean_article(item)
         shape = item.metadata.get("format")
         path = (*path, shape) if shape else path
-        if item.text:
+        if len(item.text) > MAX_TEXT:
+            item = Rejected("", f"longer than {MAX_TEXT:,} characters, the most an article may have")
+        elif item.text:
             return "/".join(path), replace(
                 item, metadata={"format": path[-1], **note(source.encoding), **item.metadata}
             )
-        item = Rejected("", "no text")
+        else:
+            item = Rejected("", "no text")
     where = item.position or f"record {number}"
     if not where.startswith(source.name + "!"):
         where = f"{source.label} {where}".strip()

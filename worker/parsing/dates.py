@@ -20,13 +20,15 @@ _HOURS = {
 def parse_date(value: Any) -> datetime | None:
     """An aware UTC datetime for an ISO 8601, RFC 2822 or free-form date, a datetime, or epoch seconds to nanoseconds.
 
-    A time without a zone is taken as UTC. None for what cannot be read without guessing, such as 03/04/2024.
+    A time without a zone is taken as UTC. None for what cannot be read without guessing, such as 03/04/2024, and for
+    the years 1 and 9999, which mean "never" and which not every database can show in every zone.
     """
     try:
         found = _read(value)
-        return found.astimezone(UTC) if found and found.tzinfo else found and found.replace(tzinfo=UTC)
+        found = found.astimezone(UTC) if found and found.tzinfo else found and found.replace(tzinfo=UTC)
     except (ValueError, OverflowError, TypeError, AttributeError, OSError):
         return None
+    return found if found and 1 < found.year < 9999 else None
 
 
 def _read(value: Any) -> datetime | None:

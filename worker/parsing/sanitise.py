@@ -3,11 +3,14 @@
 Everything else stays as its publisher delivered it; folding for comparison is `worker.core.normalise`'s business.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from worker.core.article import Article
 
@@ -16,6 +19,16 @@ MAX_COMBINING = 8
 
 MAX_NESTING = 16
 """Depth of metadata kept; what lies deeper is dropped."""
+
+MAX_TEXT = 2_000_000
+"""Characters an article may have. What is longer is a book, or an attack, and is rejected."""
+
+MAX_HEADLINE = 2_000
+MAX_ID, MAX_SOURCE, MAX_URL, MAX_FIELD = 400, 250, 4_000, 1_000
+"""Characters of the one-line fields. PostgreSQL takes 2,704 bytes in an index entry, which holds source and id."""
+
+MAX_METADATA_BYTES = 1_000_000
+"""Of one article, as JSON. Past it the largest fields are left out; `left_out` in the metadata names them."""
 
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -63,25 +76,46 @@ def clean_value(value: Any, depth: int = 0) -> Any:
 
 
 def clean_article(article: Article) -> Article:
-    """The article with all its strings cleaned; empty strings in optional fields become None."""
+    """The article with all its strings cleaned and held to their limits; empty ones in optional fields become None."""
     return replace(
         article,
         text=_trim(clean_text(article.text)),
-        headline=clean_line(article.headline),
-        metadata=clean_value(article.metadata),
-        external_id=_optional(article.external_id),
-        source=_optional(article.source),
-        url=_optional(article.url),
-        byline=_optional(article.byline),
-        language=_optional(article.language),
-        version=_optional(article.version),
-        credit=_optional(article.credit),
-        dateline=_optional(article.dateline),
+        headline=_clipped(article.headline, MAX_HEADLINE),
+        metadata=_held(clean_value(article.metadata)),
+        external_id=_clipped(article.external_id, MAX_ID) or None,
+        source=_clipped(article.source, MAX_SOURCE) or None,
+        url=_clipped(article.url, MAX_URL) or None,
+        byline=_clipped(article.byline, MAX_FIELD) or None,
+        language=_clipped(article.language, MAX_FIELD) or None,
+        version=_clipped(article.version, MAX_FIELD) or None,
+        credit=_clipped(article.credit, MAX_FIELD) or None,
+        dateline=_clipped(article.dateline, MAX_FIELD) or None,
     )
 
 
-def _optional(text: str | None) -> str | None:
-    return clean_line(text) or None if text else None
+def _clipped(text: str | None, limit: int) -> str:
+    """One clean line of at most `limit` characters. A cut one ends in a hash of the whole: two ids stay two."""
+    if not text:
+        return ""
+    line = clean_line(text)
+    if len(line) <= limit:
+        return line
+    return f"{line[: limit - 18].rstrip()}… {hashlib.blake2b(line.encode(), digest_size=8).hexdigest()}"
+
+
+def _held(metadata: dict[str, Any]) -> dict[str, Any]:
+    size = len(orjson.dumps(metadata))
+    if size <= MAX_METADATA_BYTES:
+        return metadata
+    sizes = {name: len(orjson.dumps(value)) + len(name) for name, value in metadata.items()}
+    left_out = []
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if size <= MAX_METADATA_BYTES - 10_000:
+            break
+        size -= sizes[name]
+        left_out.append(name)
+    kept = {name: value for name, value in metadata.items() if name not in set(left_out)}
+    return {**kept, "left_out": [clean_line(name)[:100] for name in left_out[:50]]}
 
 
 def _trim(text: str) -> str:
