@@ -36,7 +36,7 @@ WHERE a.embargoed_until IS NULL OR a.embargoed_until <= CURRENT_TIMESTAMP""",
 CREATE VIEW story_summaries AS
 SELECT s.id AS story_id,
        c.article_id AS canonical_article_id,
-       c.headline AS headline,
+       ca.headline AS headline,
        min(a.published_at) AS first_published_at,
        max(a.published_at) AS last_published_at,
        count(*) AS article_count,
@@ -44,10 +44,11 @@ SELECT s.id AS story_id,
        c.withdrawn AS withdrawn
 FROM stories s
 JOIN texts c ON c.id = s.canonical_text_id
+JOIN articles ca ON ca.id = c.article_id
 JOIN texts t ON t.story_id = s.id
 JOIN articles a ON a.text_id = t.id
 WHERE a.embargoed_until IS NULL OR a.embargoed_until <= CURRENT_TIMESTAMP
-GROUP BY s.id, c.article_id, c.headline, c.withdrawn""",
+GROUP BY s.id, c.article_id, ca.headline, c.withdrawn""",
     "match_evidence": """
 CREATE VIEW match_evidence AS
 SELECT a.article_id AS article_id_a,
