@@ -24,6 +24,14 @@ class IndexVersion(Base):
     created_at: Mapped[datetime]
 
 
+class StockLine(Base):
+    """A line that one source repeats under unrelated stories, as the last rebuild found it (a key, not the words)."""
+
+    __tablename__ = "stock_lines"
+
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
 class Delivery(Base):
     """The ledger: one dropped file, and what became of every record in it."""
 

@@ -19,8 +19,8 @@ SHELL = (
     "worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app", "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.known", "worker.regroup", "worker.rebuild",
-    "worker.settings", "worker.logs",
+    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
+    "worker.regroup", "worker.rebuild", "worker.settings", "worker.logs",
 )  # fmt: skip
 SANDBOX = ("worker.sandbox", "worker.sandbox_child")
 QUEUE = ("celery", "kombu", "billiard", "redis")

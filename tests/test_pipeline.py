@@ -329,3 +329,23 @@ def test_an_embargoed_article_is_stored_and_not_shown_before_its_time(database_u
         assert rows(engine, "SELECT count(*) AS n FROM articles") == [{"n": 2}]
         assert rows(engine, "SELECT external_id FROM story_members") == [{"external_id": "urn:past"}]
         assert rows(engine, "SELECT article_count FROM story_summaries") == [{"article_count": 1}]
+
+
+def test_a_rebuild_learns_the_lines_a_source_repeats_and_leaves_them_out_of_matching(
+    database_url: str, tmp_path: Path
+) -> None:
+    from worker.rebuild import rebuild
+
+    footer = " ".join(report(999, 60).replace(".", "").split())
+    told = [record | {"source": "Gazette", "text": f"{record['text']}\n{footer}"} for record in records(range(8))]
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "told.jsonl", told))
+        before = rows(engine, "SELECT length(words) AS n FROM texts ORDER BY id")
+        rebuild(engine, lambda *_: None)
+        after = rows(engine, "SELECT length(words) AS n FROM texts ORDER BY id")
+        assert sorted(a["n"] for a in after) == sorted(b["n"] - 4 * len(footer.split()) for b in before)
+        assert len(partition(engine)) == 8
+        assert all(footer in row["body"] for row in rows(engine, "SELECT body FROM texts"))
+        late = records([20])[0] | {"source": "Gazette", "text": footer + "\n" + report(20)}
+        ingest(Pipeline.open(engine), write_jsonl(tmp_path / "late.jsonl", [late]))
+        assert len(partition(engine)) == 9

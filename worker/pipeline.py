@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 from models.dialect import insert_new, one_of
 from models.engine import look, reading, transact
 from models.tables import Article as ArticleRow
-from models.tables import IndexVersion, Text
+from models.tables import IndexVersion, StockLine, Text
 from worker import ledger, linking, store
 from worker.core.article import Article, Rejected
+from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
 from worker.core.fingerprint import INDEX_VERSION, fingerprint
 from worker.core.normalise import canonical_url, normalise
@@ -67,27 +68,28 @@ class _Open:
 class Pipeline:
     """The two transactions, and the order in which files go through them."""
 
-    def __init__(self, engine: Engine, index_version: int) -> None:
+    def __init__(self, engine: Engine, index_version: int, stock: frozenset[int]) -> None:
         self._engine = engine
         self._index_version = index_version
+        self._stock = stock
 
     @classmethod
     def open(cls, engine: Engine) -> Self:
         """Check the index version, entering it when the database is new. Raises IndexVersionError."""
         with reading(engine) as connection:
-            row = connection.execute(
-                select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())
-            ).first()
+            newest = select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())
+            row = connection.execute(newest).first()
+            stock = frozenset(connection.scalars(select(StockLine.key)))
         if row is None:
-            entry = {"name": INDEX_VERSION, "created_at": datetime.now(UTC)}
+            entry = {"name": index_name(stock), "created_at": datetime.now(UTC)}
             transact(engine, lambda connection: connection.execute(insert_new(connection, IndexVersion), entry))
             return cls.open(engine)
-        if row.name != INDEX_VERSION:
+        if row.name != index_name(stock):
             raise IndexVersionError(
-                f"the database is indexed as {row.name!r}, this newsfold makes {INDEX_VERSION!r}: "
+                f"the database is indexed as {row.name!r}, this newsfold makes {index_name(stock)!r}: "
                 "run `newsfold rebuild`"
             )
-        return cls(engine, row.id)
+        return cls(engine, row.id, stock)
 
     def ingest(
         self, drops: Sequence[ledger.Drop], progress: Callable[[int], object] = lambda articles: None
@@ -138,7 +140,7 @@ class Pipeline:
         for entry in entries:
             file = _Open(entry)
             waiting.append(file)
-            for found in _read(file):
+            for found in _read(file, self._stock):
                 file.waiting.append(found)
                 # A long text counts as many: what waits is held in memory.
                 gathered += 1 + len(found.prepared.article.text) // LONG
@@ -188,7 +190,7 @@ def _unlinked(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
     return list(connection.scalars(left.where(mine, Text.linked.is_(False))))
 
 
-def _read(file: _Open) -> Iterator[store.Incoming]:
+def _read(file: _Open, stock: Collection[int]) -> Iterator[store.Incoming]:
     """Parse and prepare a file's records, past those stored by an earlier attempt; note rejections and the error."""
     entry = file.entry
     try:
@@ -203,19 +205,30 @@ def _read(file: _Open) -> Iterator[store.Incoming]:
                 if isinstance(record, Rejected):
                     file.rejected.append((number, record.position, record.reason))
                 else:
-                    yield store.Incoming(prepare(record, entry.drop.source), entry.id, entry.received_at)
+                    yield store.Incoming(prepare(record, entry.drop.source, stock), entry.id, entry.received_at)
     except ParseError as error:
         file.error = str(error)
     except OSError as error:
         file.error = f"cannot be read: {error.strerror}"
 
 
-def prepare(article: Article, source: str | None) -> store.Prepared:
-    """Everything about an article that needs no database: metadata read from the text, fingerprint, identity."""
-    normal = normalise(article)
+def index_name(stock: Collection[int]) -> str:
+    """Name what texts are indexed with: the fingerprint's version, and the stock lines that were left out."""
+    if not stock:
+        return INDEX_VERSION
+    lines = hashlib.blake2b(repr(sorted(stock)).encode(), digest_size=4).hexdigest()
+    return f"{INDEX_VERSION};stock-{lines}"
+
+
+def prepare(article: Article, source: str | None, stock: Collection[int]) -> store.Prepared:
+    """Everything about an article that needs no database: metadata read from the text, fingerprint, identity.
+
+    `stock` holds the keys of the lines that are its source's boilerplate; the stored text keeps them.
+    """
+    article = replace(article, source=article.source or source)
+    normal = normalise(replace(article, text=without(article.source, article.text, stock)))
     article = replace(
         article,
-        source=article.source or source,
         byline=article.byline or normal.byline,
         dateline=article.dateline or normal.dateline,
         credit=normal.credit,

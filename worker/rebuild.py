@@ -3,45 +3,64 @@
 Public story ids survive where their stories do. Nothing is read from the files. Stop the workers first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, select, update
+import numpy as np
+from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, insert, select, update
 
-from models.dialect import insert_new
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
-from models.tables import IndexVersion, Match, Story, Text, TextKey
+from models.tables import IndexVersion, Match, StockLine, Story, Text, TextKey
 from worker import linking, store
 from worker.core.article import Article
-from worker.core.fingerprint import INDEX_VERSION
-from worker.pipeline import CHUNK, prepare
+from worker.core.boilerplate import line_keys, recurring
+from worker.pipeline import CHUNK, index_name, prepare
 
 
 def rebuild(engine: Engine, progress: Callable[[str, int, int], object]) -> None:
     """Do it all; `progress(step, done, total)` hears how far it is. Run again after a crash, it starts over."""
     with reading(engine) as connection:
         total = connection.scalar(select(func.count()).select_from(ArticleRow)) or 0
-    transact(engine, _forget)
+    with reading(engine) as connection:
+        stock = _learn(connection)
+    transact(engine, partial(_forget, stock=stock))
     last = done = 0
     while True:
-        last, count = transact(engine, partial(_reindex, after=last))
+        last, count = transact(engine, partial(_reindex, after=last, stock=stock))
         done += count
         progress("index", done, total)
         if not count:
             break
-    version = transact(engine, _finish_index)
+    version = transact(engine, partial(_finish_index, stock=stock))
     _relink(engine, version, progress)
 
 
-def _forget(connection: Connection) -> None:
-    for table in (Match, TextKey):
+def _learn(connection: Connection) -> frozenset[int]:
+    """Find the lines that sources repeat under unrelated stories. 16 bytes a line in memory."""
+    keys: list[int] = []
+    stories: list[int] = []
+    told = func.coalesce(ArticleRow.text, Text.body)
+    query = select(ArticleRow.source, told, Text.story_id).join(Text, Text.id == ArticleRow.text_id)
+    linked = query.where(ArticleRow.source.is_not(None), Text.story_id.is_not(None))
+    for source, text, story_id in connection.execute(linked.execution_options(yield_per=CHUNK)):
+        found = set(line_keys(str(source), str(text)))
+        keys += found
+        stories += [int(story_id or 0)] * len(found)
+    stock = recurring(np.array(keys, np.uint64), np.array(stories, np.int64))
+    return frozenset(stock.tolist())
+
+
+def _forget(connection: Connection, stock: Collection[int]) -> None:
+    for table in (Match, TextKey, StockLine):
         connection.execute(delete(table))
+    if stock:
+        connection.execute(insert(StockLine), [{"key": key} for key in sorted(stock)])
     connection.execute(update(Text).values(linked=False))
 
 
-def _reindex(connection: Connection, after: int) -> tuple[int, int]:
+def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tuple[int, int]:
     """Prepare the next articles anew and put them under the texts they now are."""
     query = (
         select(ArticleRow.__table__, Text.body, Text.story_id, Text.relation)
@@ -53,7 +72,7 @@ def _reindex(connection: Connection, after: int) -> tuple[int, int]:
     rows = connection.execute(query).all()
     if not rows:
         return after, 0
-    prepared = [prepare(_article(row), None) for row in rows]
+    prepared = [prepare(_article(row), None, stock) for row in rows]
     texts = store.add_texts(connection, prepared)
     moved = []
     for row, one in zip(rows, prepared, strict=True):
@@ -76,13 +95,11 @@ def _article(row: object) -> Article:
     return Article(**fields, text=row.text if row.text is not None else row.body)  # type: ignore[attr-defined]
 
 
-def _finish_index(connection: Connection) -> int:
+def _finish_index(connection: Connection, stock: Collection[int]) -> int:
     connection.execute(delete(Text).where(~exists().where(ArticleRow.text_id == Text.id)))
-    entry = {"name": INDEX_VERSION, "created_at": datetime.now(UTC)}
-    connection.execute(insert_new(connection, IndexVersion), entry)
-    version = connection.scalar(select(IndexVersion.id).where(IndexVersion.name == INDEX_VERSION))
-    assert version is not None  # noqa: S101 - inserted above
-    return version
+    connection.execute(delete(IndexVersion))
+    entry = {"name": index_name(stock), "created_at": datetime.now(UTC)}
+    return connection.execute(insert(IndexVersion).values(entry).returning(IndexVersion.id)).scalar_one()
 
 
 def _relink(engine: Engine, version: int, progress: Callable[[str, int, int], object]) -> None:

@@ -128,6 +128,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_stories_canonical_text_id"), "stories", ["canonical_text_id"], unique=False)
     op.create_table(
+        "stock_lines",
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_stock_lines")),
+    )
+    op.create_table(
         "story_redirects",
         sa.Column("old_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("new_id", sa.Integer(), nullable=False),
@@ -264,6 +269,7 @@ def downgrade() -> None:
         "texts",
         "rejections",
         "story_redirects",
+        "stock_lines",
         "stories",
         "index_versions",
         "deliveries",

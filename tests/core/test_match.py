@@ -105,6 +105,16 @@ def test_versions_of_one_item_are_revisions_however_much_was_rewritten() -> None
     assert related("Pier closed", "\n".join([UNRELATED[0], *PARAGRAPHS[:3]]), one, later) is Relation.REVISION
 
 
+def test_a_flash_and_the_report_after_it_are_one_item() -> None:
+    """Under one item id even a text of a few words is the first version of the long one; without it is not."""
+    flash = evidence("Vellmouth council closes ferry pier", "Details follow.", HEADLINE, BODY)
+    one = replace(WIRE, items=frozenset({"x"}))
+    assert decide(flash, one, replace(one, published=HOUR)).relation is Relation.REVISION
+    assert decide(flash, WIRE, replace(WIRE, published=HOUR)).relation is None
+    other = evidence("Live: what happens today", "Details follow.", HEADLINE, BODY)
+    assert decide(other, one, replace(one, published=HOUR)).relation is None
+
+
 @pytest.mark.parametrize("hours", [24, 24 * 14])
 def test_a_template_with_other_numbers_is_another_story(hours: int) -> None:
     """Market reports that differ in nothing but their slots stay apart."""

@@ -49,7 +49,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
 """Before the first newspapers: a clock that was never set, or a parser's slip."""
 SLACK = timedelta(hours=26)
-"""How far ahead of its receipt a publication may claim to be: the widest time zone, taken for UTC by mistake, and skew."""
+"""How far ahead of its receipt a publication may be: the widest time zone taken for UTC by mistake, and clock skew."""
 
 
 def plausible(published_at: datetime | None, received_at: datetime) -> datetime | None:

@@ -121,11 +121,15 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
     """Say whether texts a and b are one story, and how they are related. Swapping a and b changes nothing."""
     if evidence.same_words:
         return Decision(Relation.EXACT, 1.0, ("every word is the same",))
-    if min(evidence.words_a, evidence.words_b) < MIN_WORDS or not evidence.shared_words:
+    same_item = bool(a.items & b.items)
+    if same_item and _repeats(evidence):
+        return Decision(Relation.REVISION, 1.0, ("same item of one source", "the later tells what the earlier told"))
+    if min(evidence.words_a, evidence.words_b) < MIN_WORDS:
         return Decision(None, 0.0, (f"under {MIN_WORDS} words, and not the same",))
+    if not evidence.shared_words:
+        return Decision(None, 0.0, ("no passage in common",))
     values = features(evidence, _hours_apart(a, b), bool(a.sources & b.sources))
     score = BIAS + sum(WEIGHTS[name] * value for name, value in values.items())
-    same_item = bool(a.items & b.items)
     if same_item:
         score += _SAME_ITEM
     strength = 1 / (1 + exp(-max(min(score, 60.0), -60.0)))
@@ -137,6 +141,13 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
     if relation is not Relation.REVISION and _is_item_of(evidence, relation):
         return Decision(None, strength, ("one is a part of the other, which is about something else",))
     return Decision(relation, strength, _reasons(evidence, values, a, b, same_item))
+
+
+def _repeats(e: Evidence) -> bool:
+    """Most words of the shorter text, or of its headline, stand in the longer one: a flash and the report after it."""
+    told = e.vocabulary_shared >= 0.6 * min(e.vocabulary_a, e.vocabulary_b)
+    headline = min(e.headline_a, e.headline_b)
+    return told or (headline >= 3 and e.headline_shared >= 0.6 * headline)
 
 
 def features(e: Evidence, hours: float | None, same_source: bool) -> dict[str, float]:
