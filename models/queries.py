@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Connection, Integer, Select, Table, column, func
 
 from models.base import UTCDateTime
 from models.dialect import one_of
-from models.tables import Article, Delivery, Match, Rejection, Story, StoryRedirect, Text
+from models.tables import Article, Delivery, Match, Rejection, Story, StoryChange, StoryRedirect, Text
 
 Row = dict[str, Any]
 
@@ -71,6 +71,12 @@ def evidence(connection: Connection, text_ids: Sequence[int]) -> list[Row]:
     """The matches among a story's texts."""
     ends = one_of(connection, Match.text_a, text_ids), one_of(connection, Match.text_b, text_ids)
     return _rows(connection, select(Match.__table__).where(*ends).order_by(Match.text_a, Match.text_b))
+
+
+def history(connection: Connection, story_id: int) -> list[Row]:
+    """What happened to a story, oldest first."""
+    listed = select(StoryChange.__table__).where(StoryChange.story_id == story_id).order_by(StoryChange.id)
+    return _rows(connection, listed)
 
 
 def search(connection: Connection, words: Sequence[str], limit: int) -> list[Row]:

@@ -92,6 +92,26 @@ class StoryRedirect(Base):
     new_id: Mapped[int] = mapped_column(index=True)
 
 
+class StoryChange(Base):
+    """What happened to a story, when, and because of which article. The order of arrival shows here and only here."""
+
+    __tablename__ = "story_history"
+    __table_args__ = (
+        CheckConstraint("change in ('canonical', 'revision', 'merged', 'withdrawn', 'reinstated')", name="change"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    story_id: Mapped[int] = mapped_column(index=True)
+    at: Mapped[datetime]
+    change: Mapped[str]
+    """`canonical`: another article leads; `revision`: a new version came in; `merged`: another story became part."""
+    article_id: Mapped[int]
+    previous_article_id: Mapped[int | None]
+    """Which article led before, or which one the revision revises."""
+    other_story_id: Mapped[int | None]
+    """The story that was merged into this one."""
+
+
 class Text(Base):
     """One normalised text, its fingerprint, and its place in a story."""
 

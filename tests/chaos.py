@@ -36,6 +36,7 @@ from models.engine import open_engine
 from tests.conduct import exported, opened, rows
 from tests.servers import PostgresServer, RedisServer, create_database
 from worker.inbox import Inbox
+from worker.logs import configure_logs
 from worker.pipeline import describe
 
 COMMAND = Path(sys.executable).with_name("newsfold")
@@ -381,6 +382,7 @@ def servers(folder: Path) -> Iterator[tuple[PostgresServer, RedisServer]]:
 def main() -> int:
     """Run once per seed and print what was seen; exit code 1 if anything is wrong."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    configure_logs()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Blows(10_000, 4, 50, 5, 3, 1, pause=3.0)
     for name in Blows.__slots__:

@@ -184,8 +184,10 @@ def test_a_late_original_takes_over_and_the_story_keeps_its_public_id(database_u
         ingest(pipe, write_jsonl(tmp_path / "wire.jsonl", [wire]))
         (after,) = rows(engine, "SELECT id FROM stories")
         assert before == after
-        canonical = rows(engine, "SELECT external_id FROM story_members WHERE relation = 'canonical'")
-        assert canonical == [{"external_id": wire["id"]}]
+        canonical = rows(engine, "SELECT external_id, article_id FROM story_members WHERE relation = 'canonical'")
+        assert [row["external_id"] for row in canonical] == [wire["id"]]
+        (change,) = rows(engine, "SELECT story_id, change, article_id FROM story_history")
+        assert change == {"story_id": after["id"], "change": "canonical", "article_id": canonical[0]["article_id"]}
 
 
 def test_a_merged_storys_id_leads_to_the_story_it_became_part_of(database_url: str, tmp_path: Path) -> None:
@@ -205,6 +207,22 @@ def test_a_merged_storys_id_leads_to_the_story_it_became_part_of(database_url: s
         (redirect,) = rows(engine, "SELECT old_id, new_id FROM story_redirects")
         assert {redirect["old_id"], redirect["new_id"]} == ids
         assert redirect["new_id"] == left["id"]
+        changes = {row["change"] for row in rows(engine, "SELECT change FROM story_history")}
+        assert changes == {"merged", "canonical"}
+
+
+def test_a_new_version_of_an_item_is_a_revision_and_history_says_so(database_url: str, tmp_path: Path) -> None:
+    wire, *_ = family(8)
+    version = wire | {"text": edited(wire["text"], 60, "quartz"), "published_at": "2026-04-09T12:00:00Z"}
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "first.jsonl", [wire]))
+        ingest(pipe, write_jsonl(tmp_path / "second.jsonl", [version]))
+        told = rows(engine, "SELECT relation, article_id FROM story_members ORDER BY published_at")
+        assert [row["relation"] for row in told] == ["canonical", "revision"]
+        (change,) = rows(engine, "SELECT change, article_id, previous_article_id FROM story_history")
+        assert change == {
+            "change": "revision", "article_id": told[1]["article_id"], "previous_article_id": told[0]["article_id"],
+        }  # fmt: skip
 
 
 def test_a_broken_line_costs_that_line_and_no_other(database_url: str, tmp_path: Path) -> None:
@@ -256,7 +274,7 @@ def test_a_file_that_kills_its_worker_goes_to_quarantine_after_three_attempts(
         assert partition(engine) == set()
 
 
-def dies(_file: object) -> Any:
+def dies(*_: object) -> Any:
     """Stand for a death that no `except Exception` sees."""
     raise KeyboardInterrupt
 

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,15 +88,18 @@ def test_a_file_that_kills_its_worker_is_in_quarantine_after_three_attempts_and_
         "if 'worker.commands.consume' in sys.orig_argv:\n"
         "    from worker import pipeline\n"
         "    prepare = pipeline.prepare\n"
-        "    def deadly(article, source):\n"
-        "        return os.kill(os.getpid(), 9) if 'nightshade' in article.text else prepare(article, source)\n"
+        "    def deadly(article, *rest):\n"
+        "        return os.kill(os.getpid(), 9) if 'nightshade' in article.text else prepare(article, *rest)\n"
         "    pipeline.prepare = deadly\n"
     )
     (box.incoming / "r050-deadly.json").write_text(json.dumps({"id": "deadly", "text": "nightshade in the reservoir"}))
     drop(box, 0, 250)
     with fleet_on(box, postgres_url, redis_url, 1, PYTHONPATH=str(tmp_path)) as fleet:
         wait_for(lambda: ended(box) == 251, fleet, 90)
-    assert [path.name for path in box.failed.glob("*.json")] == ["r050-deadly.json", "r050-deadly.json.error.json"]
+    assert sorted(path.name for path in box.failed.glob("*.json")) == [
+        "r050-deadly.json",
+        "r050-deadly.json.error.json",
+    ]
     engine = open_engine(postgres_url)
     states = rows(engine, "SELECT state, count(*) AS files FROM deliveries GROUP BY state ORDER BY state")
     assert states == [{"state": "done", "files": 250}, {"state": "failed", "files": 1}]
@@ -194,7 +198,7 @@ def test_a_batch_that_is_lost_again_and_again_is_sent_again_at_growing_intervals
     claimed(box, 1)
     now = 1000.0
     monkeypatch.setattr(root, "queue_length", lambda: 0)
-    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    monkeypatch.setattr(watch, "monotonic", lambda: now)
     times = []
     with opened(sqlite_url) as (engine, _):
         watcher = Watcher(box, engine, 0.0)
@@ -203,7 +207,7 @@ def test_a_batch_that_is_lost_again_and_again_is_sent_again_at_growing_intervals
             if len(sent) > len(times):
                 times.append(now)
             now += 1.0
-    assert [b - a for a, b in zip(times, times[1:], strict=False)][:5] == [5.0, 10.0, 20.0, 30.0, 30.0]
+    assert [b - a for a, b in pairwise(times)][:5] == [5.0, 10.0, 20.0, 30.0, 30.0]
 
 
 def test_a_big_file_is_worked_off_in_slices_with_the_same_result(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from models.dialect import one_of
 from models.tables import Article, Match, Text
@@ -24,6 +24,8 @@ class Known:
     id: int
     digest: bytes
     headline_words: int
+    length: int
+    """In words."""
     revision: int
     article_id: int
     profile: match.Profile
@@ -44,7 +46,7 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
     for row in connection.execute(select(*columns).where(one_of(connection, Article.text_id, ids))):
         appearances[row.text_id].append(row)
     rows = select(
-        Text.id, Text.digest, Text.headline_words, Text.revision,
+        Text.id, Text.digest, Text.headline_words, (func.length(Text.words) / 4).label("length"), Text.revision,
         Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
     )  # fmt: skip
     return {
@@ -52,6 +54,7 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
             id=row.id,
             digest=row.digest,
             headline_words=row.headline_words,
+            length=int(row.length),
             revision=row.revision,
             article_id=min(appearances[row.id], key=_speaks_first).id,
             profile=_profile(appearances[row.id]),

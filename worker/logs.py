@@ -15,7 +15,8 @@ def configure_logs(level: int = logging.INFO) -> None:
     ]
     last: structlog.typing.Processor
     if sys.stderr.isatty():
-        last = structlog.dev.ConsoleRenderer()
+        # Not the default, rich's: it prints local variables, and those are articles and database URLs.
+        last = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     else:
         shared.append(structlog.processors.format_exc_info)
         last = structlog.processors.JSONRenderer()

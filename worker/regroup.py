@@ -1,16 +1,16 @@
 """The stories of a connected component, written anew: the pure grouping, the public ids, and what is withdrawn."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from models.dialect import one_of
-from models.tables import Article, Story, StoryRedirect, Text
+from models.tables import Article, Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
-from worker.core.evidence import compare
 from worker.core.normalise import agency
-from worker.known import AnyRow, Known, load, load_words
+from worker.known import AnyRow, Known, load
 
 WITHDRAWN_WITH = {match.Relation.EXACT, match.Relation.NEAR, match.Relation.SYNDICATED}
 """A killed item takes with it what carries its text, not what only quotes it."""
@@ -24,6 +24,7 @@ def regroup(connection: Connection, members: Sequence[int], edges: Mapping[tuple
             digest=text.digest,
             published=text.profile.published,
             source_rank=text.updated,
+            words=text.length,
             credits=text.profile.credits,
             sources=frozenset(agency(source) or source for source in text.profile.sources),
         )
@@ -58,17 +59,15 @@ def _write_stories(
     rows = connection.execute(select(Story.id, Story.canonical_text_id).where(one_of(connection, Story.id, held)))
     canonical_of = {row.id: row.canonical_text_id for row in rows}
     public = _public_ids(connection, stories, texts, canonical_of)
+    known = {text.id: text for text in texts.values()}
     places = {}
     for story, story_id in zip(stories, public, strict=True):
         places[story.canonical] = (story_id, "canonical", 1.0, 1.0, story.canonical in withdrawn)
-        far = [m.digest for m in story.members if frozenset((m.digest, story.canonical)) not in overlap]
-        measured = _measure(connection, texts, story.canonical, far)
         for member in story.members:
-            pair = frozenset((member.digest, story.canonical))
-            shared = overlap.get(pair) or measured[member.digest]
+            shared = overlap[frozenset((member.digest, story.canonical))]
             places[member.digest] = (story_id, str(member.relation), *shared, member.digest in withdrawn)
     names = ("story_id", "relation", "jaccard", "containment", "withdrawn")
-    changed = [
+    changed: list[dict[str, Any]] = [
         {"id": texts[digest].id, **dict(zip(names, place, strict=True))}
         for digest, place in sorted(places.items())
         if texts[digest].story != place
@@ -82,9 +81,38 @@ def _write_stories(
     ]
     update_rows(connection, Story, moved)
     now_in = {texts[digest].id: place[0] for digest, place in places.items()}
-    for old in sorted(set(held) - set(public)):
-        if canonical_of[old] in now_in:
-            _redirect(connection, old, now_in[canonical_of[old]])
+    merged = {old: now_in[canonical_of[old]] for old in sorted(set(held) - set(public)) if canonical_of[old] in now_in}
+    for old, new in merged.items():
+        _redirect(connection, old, new)
+    speaks = {text.id: text.article_id for text in texts.values()}
+    leads = {story_id: speaks[text_id] for story_id, text_id in elected.items()}
+    history: list[dict[str, Any]] = [
+        {"story_id": new, "change": "merged", "article_id": leads[new], "other_story_id": old}
+        for old, new in merged.items()
+    ]
+    for row in moved:
+        before = speaks.get(canonical_of[row["id"]])
+        led = {"change": "canonical", "article_id": leads[row["id"]], "previous_article_id": before}
+        history.append({"story_id": row["id"], **led})
+    for place in changed:
+        history += _member_changes(place, known[place["id"]], leads[place["story_id"]])
+    _remember(connection, history)
+
+
+def _member_changes(row: Mapping[str, Any], text: Known, leader: int) -> Iterator[dict[str, Any]]:
+    """What a text's new place means to its story's history."""
+    _, relation, _, _, withdrawn = text.story
+    told = {"story_id": row["story_id"], "article_id": text.article_id}
+    if row["relation"] == "revision" != relation:
+        yield {**told, "change": "revision", "previous_article_id": leader}
+    if row["withdrawn"] != withdrawn:
+        yield {**told, "change": "withdrawn" if row["withdrawn"] else "reinstated"}
+
+
+def _remember(connection: Connection, history: Sequence[Mapping[str, Any]]) -> None:
+    empty = {"at": datetime.now(UTC), "previous_article_id": None, "other_story_id": None}
+    if history:
+        connection.execute(insert(StoryChange), [{**empty, **row} for row in history])
 
 
 def _withdrawn(connection: Connection, texts: Mapping[bytes, Known], matches: Sequence[group.Match]) -> set[bytes]:
@@ -105,22 +133,6 @@ def _withdrawn(connection: Connection, texts: Mapping[bytes, Known], matches: Se
     gone = {digest for digest, text in texts.items() if text.profile.items & killed}
     ties = [(m.a, m.b) for m in matches if m.relation in WITHDRAWN_WITH and (m.a in gone) != (m.b in gone)]
     return gone | {digest for pair in ties for digest in pair}
-
-
-def _measure(
-    connection: Connection, texts: Mapping[bytes, Known], canonical: bytes, far: Sequence[bytes]
-) -> dict[bytes, tuple[float, float]]:
-    """Jaccard and containment to the canonical of members that belong through another member."""
-    if not far:
-        return {}
-    words = load_words(connection, [texts[digest].id for digest in (canonical, *far)])
-    measured = {}
-    one = texts[canonical]
-    for digest in far:
-        two = texts[digest]
-        found = compare(words[one.id], one.headline_words, words[two.id], two.headline_words)
-        measured[digest] = (found.jaccard, max(found.containment_a, found.containment_b))
-    return measured
 
 
 def _public_ids(

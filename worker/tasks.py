@@ -30,7 +30,7 @@ def ingest(batch: str) -> None:
         if not ours:  # finished, or another worker is at it
             return
         try:
-            _work_off(batch, _until(time.monotonic() + SLICE))
+            _work_off(batch, _slice())
         except SliceEndError:
             log.info("batch goes on later", batch=batch)
         else:
@@ -64,9 +64,15 @@ def _drops(batch: str) -> Iterator[Drop]:
         yield describe(file, name, source, claim=f"{batch}/{name}")
 
 
-def _until(deadline: float) -> Callable[[int], None]:
-    def progress(_articles: int) -> None:
-        if root.pulse.stopping or time.monotonic() > deadline:
+def _slice() -> Callable[[int], None]:
+    """Make a progress callback that ends the slice; its clock starts with the first articles, not with the skipping."""
+    deadline: float | None = None
+
+    def progress(articles: int) -> None:
+        nonlocal deadline
+        now = time.monotonic()
+        deadline = now + SLICE if deadline is None else deadline
+        if articles and (root.pulse.stopping or now > deadline):
             raise SliceEndError
 
     return progress

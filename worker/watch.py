@@ -5,8 +5,8 @@ network shares, where file events do not. A task sent is only a hint; the sweep 
 """
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import structlog
 from sqlalchemy import Engine, func, select
@@ -48,9 +48,9 @@ class Watcher:
             try:
                 self._inbox.create()
                 self.scan()
-                if time.monotonic() >= self._next_sweep:
+                if monotonic() >= self._next_sweep:
                     self.sweep()
-                    self._next_sweep = time.monotonic() + SWEEP
+                    self._next_sweep = monotonic() + SWEEP
             except Exception as error:
                 log.warning("watcher cannot go on, tries again", reason=f"{type(error).__name__}: {error}"[:300])
                 stop.wait(1.0)
@@ -81,17 +81,17 @@ class Watcher:
         A queue of thousands must not grow by as many with every sweep; one that is empty holds nothing back.
         """
         if batch not in self._sent:
-            self._sent[batch] = (0.0 if idle else time.monotonic(), 0)
+            self._sent[batch] = (0.0 if idle else monotonic(), 0)
         sent, times = self._sent[batch]
         wait = min(GRACE * 2.0 ** (times - 1), LONGEST) if idle else PATIENCE * 2.0 ** (times - 1)
-        return time.monotonic() >= sent + wait
+        return monotonic() >= sent + wait
 
     def _send(self, batch: str) -> None:
         _, times = self._sent.get(batch, (0.0, 0))
         if times:
             log.warning("batch sent again", batch=batch, times=times)
         tasks.ingest.delay(batch)
-        self._sent[batch] = (time.monotonic(), times + 1)
+        self._sent[batch] = (monotonic(), times + 1)
 
     def _relink(self) -> None:
         """Send the texts whose delivery has stood still since they were stored: an `ingest` that died left them."""
@@ -108,7 +108,7 @@ class Watcher:
         )
         with reading(self._engine) as connection:
             ids = list(connection.scalars(left))
-        if ids and time.monotonic() >= self._next_relink:
+        if ids and monotonic() >= self._next_relink:
             log.warning("texts stored and never linked", texts=len(ids))
             tasks.link.delay(ids)
-            self._next_relink = time.monotonic() + RELINK
+            self._next_relink = monotonic() + RELINK

@@ -133,6 +133,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_stock_lines")),
     )
     op.create_table(
+        "story_history",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("story_id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("change", sa.String(), nullable=False),
+        sa.Column("article_id", sa.Integer(), nullable=False),
+        sa.Column("previous_article_id", sa.Integer(), nullable=True),
+        sa.Column("other_story_id", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "change in ('canonical', 'revision', 'merged', 'withdrawn', 'reinstated')",
+            name=op.f("ck_story_history_change"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_story_history")),
+    )
+    op.create_index(op.f("ix_story_history_story_id"), "story_history", ["story_id"], unique=False)
+    op.create_table(
         "story_redirects",
         sa.Column("old_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("new_id", sa.Integer(), nullable=False),
@@ -269,6 +285,7 @@ def downgrade() -> None:
         "texts",
         "rejections",
         "story_redirects",
+        "story_history",
         "stock_lines",
         "stories",
         "index_versions",

@@ -177,3 +177,9 @@ def test_large_stories_take_no_long_time() -> None:
     started = time.perf_counter()
     assert len(group([text(name) for name in names], matches)) == 1
     assert time.perf_counter() - started < 20
+
+
+def test_of_undated_texts_the_longest_is_canonical() -> None:
+    """Where no time tells, the text that the others are more likely cut from comes first, whatever its digest."""
+    texts = [Text(digest=b"a", words=90), Text(digest=b"b", words=300)]
+    assert told(group(texts, [match("a", "b", 1.0, 0.3)])) == {"b": {"a": "syndicated"}}

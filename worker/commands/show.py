@@ -45,7 +45,15 @@ def gather_story(connection: Connection, story_id: int) -> dict[str, Any] | None
         evidence.append(ends | match)
     for article in articles:
         del article["id"], article["text_id"]
-    return {"story_id": now, "asked_for": story_id, "articles": articles, "evidence": evidence}
+    newest = _newest_version(articles)
+    return {
+        "story_id": now,
+        "asked_for": story_id,
+        "newest_version": newest["article_id"],
+        "articles": articles,
+        "evidence": evidence,
+        "history": queries.history(connection, now),
+    }
 
 
 def stories(found: Sequence[Row]) -> None:
@@ -78,9 +86,12 @@ def story(found: Mapping[str, Any], why: bool) -> None:
         out.print(f"story {found['asked_for']} is now part of story {found['story_id']}")
     articles = found["articles"]
     canonical = next(article for article in articles if article["relation"] == "canonical")
-    out.print(Text(canonical["headline"] or "(no headline)", style="bold"))
-    out.print(Text(_about(canonical), style="dim"))
-    out.print(Padding(Text(_shorten(canonical["text"], 1200)), (1, 0)))
+    newest = next(article for article in articles if article["article_id"] == found["newest_version"])
+    out.print(Text(newest["headline"] or "(no headline)", style="bold"))
+    out.print(Text(_about(newest), style="dim"))
+    if newest is not canonical:
+        out.print(Text(f"the newest version of: {_about(canonical)}", style="dim"))
+    out.print(Padding(Text(_shorten(newest["text"], 1200)), (1, 0)))
     for article in articles:
         if article is canonical:
             continue
@@ -89,6 +100,18 @@ def story(found: Mapping[str, Any], why: bool) -> None:
         _evidence(out, found["evidence"], canonical, article, why)
         if article["relation"] != "exact":
             out.print(Padding(_difference(canonical, article, marked=not out.is_terminal), (1, 2)))
+
+
+def _newest_version(articles: Sequence[Row]) -> Row:
+    """The canonical article, or the last of its revisions that was not withdrawn."""
+    canonical = articles[0]
+    versions = [one for one in articles if one["relation"] == "revision" and one["source"] == canonical["source"]]
+    standing = [one for one in versions if not one["withdrawn"]]
+    return max(
+        standing,
+        key=lambda one: (str(one["published_at"] or ""), one["version"] or "", one["article_id"]),
+        default=canonical,
+    )
 
 
 def deliveries(found: Sequence[Row]) -> None:

@@ -28,6 +28,8 @@ class Text:
     """Canonical names (`worker.core.normalise.agency`) of the sources it appeared in."""
     credits: frozenset[str] = field(default_factory=frozenset)
     """Agencies it credits."""
+    words: int = 0
+    """Of texts of one time and rank the longest comes first: the others are more likely cut from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,9 +220,9 @@ class _Grouping:
         for digest in small.members:
             self.of[digest] = large
 
-    def _order(self, digest: bytes) -> tuple[float, int, bytes]:
+    def _order(self, digest: bytes) -> tuple[float, int, int, bytes]:
         text = self.texts[digest]
-        return (inf if text.published is None else text.published, text.source_rank, digest)
+        return (inf if text.published is None else text.published, text.source_rank, -text.words, digest)
 
     def _match(self, a: bytes, b: bytes) -> Match | None:
         return self.matches.get(_pair(a, b))

@@ -23,3 +23,5 @@ def loads(data: bytes | str) -> Any:
         raise ValueError("JSON nested too deep") from None
     except UnicodeDecodeError:
         raise ValueError("JSON that is not valid UTF-8") from None
+    except ValueError:  # what is left is Python's own limit (CVE-2020-10735)
+        raise ValueError("JSON with a number of more than 4,300 digits") from None

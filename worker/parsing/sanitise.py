@@ -30,6 +30,7 @@ MAX_ID, MAX_SOURCE, MAX_URL, MAX_FIELD = 400, 250, 4_000, 1_000
 MAX_METADATA_BYTES = 1_000_000
 """Of one article, as JSON. Past it the largest fields are left out; `left_out` in the metadata names them."""
 
+_LETTER = re.compile(r"[^\W_]")
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # The blocks that hold nothing but combining marks; other marks (Indic vowel signs) do not reorder under NFC.
@@ -108,16 +109,16 @@ def _held(metadata: dict[str, Any]) -> dict[str, Any]:
     if size <= MAX_METADATA_BYTES:
         return metadata
     sizes = {name: len(orjson.dumps(value)) + len(name) for name, value in metadata.items()}
-    left_out = []
+    left_out: set[str] = set()
     for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
         if size <= MAX_METADATA_BYTES - 10_000:
             break
         size -= sizes[name]
-        left_out.append(name)
-    kept = {name: value for name, value in metadata.items() if name not in set(left_out)}
-    return {**kept, "left_out": [clean_line(name)[:100] for name in left_out[:50]]}
+        left_out.add(name)
+    kept = {name: value for name, value in metadata.items() if name not in left_out}
+    return {**kept, "left_out": [clean_line(name)[:100] for name in sorted(left_out)[:50]]}
 
 
 def _trim(text: str) -> str:
-    """Without blank lines at either end; the first line keeps its indent."""
-    return text.strip("\n").rstrip() if text.strip() else ""
+    """Without blank lines at either end; the first line keeps its indent. Nothing if no letter or digit is in it."""
+    return text.strip("\n").rstrip() if _LETTER.search(text) else ""

@@ -45,7 +45,10 @@ class _Gunzip:
         return self._stream.unused_data
 
     def decompress(self, data: bytes, size: int) -> bytes:
-        return self._stream.decompress(self._stream.unconsumed_tail + data, size)
+        try:
+            return self._stream.decompress(self._stream.unconsumed_tail + data, size)
+        except zlib.error:
+            raise ValueError("the compressed data is damaged") from None
 
 
 def _unzstd() -> Any:

@@ -33,6 +33,12 @@ _NO_DEPTH = frozenset(
 MAX_DEPTH = 200
 """Nesting up to which libxml2, under trafilatura, is trusted: beyond 254 levels it drops the text without an error."""
 
+MAX_TAGS = 50_000
+"""Tags up to which trafilatura is asked: it takes 30 µs for each, and no article has more than a few thousand."""
+
+MAX_SEARCH_DEPTH = 1_000
+"""Nesting up to which resiliparse looks for the article on a page: its time grows with the square of it."""
+
 _LOST = 0.5
 
 
@@ -75,11 +81,13 @@ def _main_text(page: str, known: PageMetadata) -> tuple[str, Any]:
     """The text of the article, and trafilatura's document (None if it found nothing)."""
     from resiliparse.extract.html2text import extract_plain_text
 
+    depth, tags = _size(page)
+    search = depth <= MAX_SEARCH_DEPTH
     whole = extract_plain_text(
-        page, main_content=True, alt_texts=False, list_bullets=False, comments=False, post_meta=False
+        page, main_content=search, alt_texts=False, list_bullets=False, comments=False, post_meta=False
     )
     enough = _LOST * len(whole.split())
-    document = None if _too_deep(page) else _trafilatura(page, precise=True)
+    document = _trafilatura(page, precise=True) if depth <= MAX_DEPTH and tags <= MAX_TAGS else None
     text = (document and document.text) or ""
     if document and len(text.split()) < enough:
         again = _trafilatura(page, precise=False)
@@ -96,15 +104,15 @@ def _trafilatura(page: str, *, precise: bool) -> Any:
     return bare_extraction(page, include_comments=False, with_metadata=precise, favor_precision=precise)
 
 
-def _too_deep(page: str) -> bool:
-    """Whether elements may be nested deeper than `MAX_DEPTH`; counts what is never closed as nested."""
-    depth = 0
+def _size(page: str) -> tuple[int, int]:
+    """How deep elements may be nested (what is never closed counts as nested), and how many tags there are."""
+    depth = deepest = tags = 0
     for tag in _TAG.finditer(page):
+        tags += 1
         if tag[2].lower() not in _NO_DEPTH and not tag[0].endswith("/>"):
             depth += -1 if tag[1] else 1
-            if depth > MAX_DEPTH:
-                return True
-    return False
+            deepest = max(deepest, depth)
+    return deepest, tags
 
 
 FORMAT = Format(

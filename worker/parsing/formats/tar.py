@@ -1,6 +1,7 @@
 """tar (POSIX.1-2001 pax, GNU, ustar), read as a stream; nothing is extracted to disk."""
 
 from worker.core.article import Rejected
+from worker.core.errors import ParseError
 from worker.parsing.format import Format, Records
 from worker.parsing.limits import Unpacked
 from worker.parsing.sanitise import clean_line
@@ -15,18 +16,21 @@ def matches(source: Source) -> bool:
 def _read(source: Source) -> Records:
     import tarfile
 
-    with tarfile.open(fileobj=source.buffered(), mode="r|") as archive:
-        for member in archive:
-            if member.isdir():
-                continue
-            content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content is None:
-                source.budget.enter(source.depth + 1, source.name)
-                yield Rejected(f"{source.name}!{clean_line(member.name)[:200]}", "a link, device or sparse file")
-            else:
-                yield source.member(Unpacked(content.read), member.name)
-            # A stream is never looked back into: without this the list of headers grows with the archive.
-            archive.members.clear()  # type: ignore[attr-defined]  # typeshed has only getmembers()
+    try:
+        with tarfile.open(fileobj=source.buffered(), mode="r|") as archive:
+            for member in archive:
+                if member.isdir():
+                    continue
+                content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+                if content is None:
+                    source.budget.enter(source.depth + 1, source.name)
+                    yield Rejected(f"{source.name}!{clean_line(member.name)[:200]}", "a link, device or sparse file")
+                else:
+                    yield source.member(Unpacked(content.read), member.name)
+                # A stream is never looked back into: without this the list of headers grows with the archive.
+                archive.members.clear()  # type: ignore[attr-defined]  # typeshed has only getmembers()
+    except tarfile.TarError:
+        raise ParseError(f"{source.name}: the tar is cut off or damaged") from None
 
 
 FORMAT = Format(

@@ -1,6 +1,10 @@
 """ZIP archives (PKWARE APPNOTE 6.3); members are read as streams, none is written to disk."""
 
+import lzma
 import zipfile
+import zlib
+from collections.abc import Callable
+from typing import IO
 
 from worker.core.article import Rejected
 from worker.core.errors import ParseError
@@ -10,6 +14,8 @@ from worker.parsing.sanitise import clean_line
 from worker.parsing.source import Source
 
 _ENCRYPTED = 0x1
+_BROKEN = (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, zlib.error, lzma.LZMAError)
+"""What reading a damaged member raises."""
 _JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -43,12 +49,40 @@ def _read(source: Source) -> Records:
                 yield Rejected(position, "encrypted; drop it without a password")
                 continue
             try:
-                member = archive.open(info)
-            except (zipfile.BadZipFile, NotImplementedError) as error:
-                yield Rejected(position, f"broken member: {error}")
+                content = _open(archive, info)
+                member = source.member(Unpacked(_reader(content), meter), info.filename)
+            except LimitError:
+                raise
+            except ParseError as error:
+                yield Rejected(position, str(error))
                 continue
-            with member:
-                yield source.member(Unpacked(member.read, meter), info.filename)
+            with content:
+                yield member
+
+
+def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(info)
+    except NotImplementedError:
+        raise ParseError("compressed in a way that newsfold does not read") from None
+    except _BROKEN:
+        raise ParseError("broken member") from None
+
+
+def _reader(content: IO[bytes]) -> Callable[[int], bytes]:
+    """Read a member, its faults told as such."""
+
+    def read(size: int) -> bytes:
+        try:
+            return content.read(size)
+        except _BROKEN:
+            raise ParseError("broken member") from None
+        except OSError as error:
+            if error.errno is not None:  # the disk's
+                raise
+            raise ParseError("broken member") from None  # bzip2's
+
+    return read
 
 
 FORMAT = Format(name="zip", family="containers", standard="ZIP (APPNOTE 6.3)", matches=_matches, read=_read)
