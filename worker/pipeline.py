@@ -25,6 +25,7 @@ from worker.core.article import Article, Rejected
 from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
 from worker.core.fingerprint import INDEX_VERSION, fingerprint
+from worker.core.language import language_of
 from worker.core.normalise import canonical_url, normalise
 from worker.sandbox import SandboxError, parse_file
 
@@ -233,6 +234,7 @@ def prepare(article: Article, source: str | None, stock: Collection[int]) -> sto
         dateline=article.dateline or normal.dateline,
         credit=normal.credit,
         published_at=normal.published_at,
+        language=article.language or language_of(article.text),
     )
     print_ = fingerprint(normal.headline, normal.body)
     item = store.short_hash(article.source, article.external_id) if article.external_id else None
