@@ -48,7 +48,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     # isolation_level None: we say BEGIN ourselves, so that a write transaction can take its lock at once.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -65536"):
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -24576"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -104,6 +104,8 @@ def _patiently(
 
 
 def _passes(engine: Engine, error: OperationalError) -> bool:
-    # psycopg raises OperationalError for lost connections, deadlocks and start-ups only; sqlite3 for missing
-    # tables and full disks as well.
-    return engine.dialect.name == "postgresql" or "locked" in str(error.orig) or "busy" in str(error.orig)
+    # psycopg raises OperationalError for lost connections, deadlocks, start-ups, and (class 54) for what is too large
+    # and will be again; sqlite3 for missing tables and full disks as well.
+    if engine.dialect.name == "postgresql":
+        return not str(getattr(error.orig, "sqlstate", None)).startswith("54")
+    return "locked" in str(error.orig) or "busy" in str(error.orig)

@@ -20,7 +20,7 @@ from models.dialect import insert_new, one_of
 from models.engine import look, reading, transact
 from models.tables import Article as ArticleRow
 from models.tables import IndexVersion, StockLine, Text
-from worker import ledger, linking, store
+from worker import inbox, ledger, linking, store
 from worker.core.article import Article, Rejected
 from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
@@ -33,8 +33,10 @@ log = structlog.get_logger()
 
 CHUNK = 256
 """Articles a transaction: large enough to share its cost, small enough to repeat after a crash."""
-LONG = 100_000
-"""Characters."""
+CHUNK_CHARACTERS = 2 << 20
+"""... and as many characters at the most, so that a file of books takes no more memory than one of briefs."""
+LONGEST_CLAIM = 1_000
+"""Bytes. PostgreSQL takes 2,704 in an index entry, and a path may have 4,096."""
 
 
 class IndexVersionError(NewsfoldError):
@@ -137,18 +139,19 @@ class Pipeline:
     def _together(self, entries: Sequence[ledger.Entry], progress: Callable[[int], object]) -> Iterator[Outcome]:
         transact(self._engine, lambda connection: ledger.count_attempt(connection, entries))
         waiting: list[_Open] = []
-        gathered = 0
+        articles = characters = 0
         for entry in entries:
             file = _Open(entry)
             waiting.append(file)
             for found in _read(file, self._stock):
                 file.waiting.append(found)
                 # A long text counts as many: what waits is held in memory.
-                gathered += 1 + len(found.prepared.article.text) // LONG
-                if gathered >= CHUNK:
+                articles += 1
+                characters += len(found.prepared.article.text)
+                if articles >= CHUNK or characters >= CHUNK_CHARACTERS:
                     self._commit(waiting, progress)
                     yield from self._close(waiting[:-1])
-                    waiting, gathered = [file], 0
+                    waiting, articles, characters = [file], 0, 0
         self._commit(waiting, progress)
         yield from self._close(waiting)
 
@@ -256,6 +259,8 @@ def describe(file: Path, path: str, source: str | None, claim: str | None = None
 
     A file that cannot be read is described too: the ledger will say why. Raises FileNotFoundError.
     """
+    source = source and inbox.printable(Path(source))
+    sha256 = size = None
     try:
         with open_regular(file) as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -263,5 +268,8 @@ def describe(file: Path, path: str, source: str | None, claim: str | None = None
     except FileNotFoundError:
         raise
     except (OSError, ParseError):
-        return ledger.Drop(file, path, claim or f":{path}", source, None, None)
-    return ledger.Drop(file, path, claim or f"{sha256}:{path}", source, size, sha256)
+        pass
+    claim = claim or f"{sha256 or ''}:{path}"
+    if len(claim.encode()) > LONGEST_CLAIM:
+        claim = f"{claim[:200]}…{hashlib.blake2b(claim.encode(), digest_size=16).hexdigest()}"
+    return ledger.Drop(file, path, claim, source, size, sha256)
