@@ -54,7 +54,7 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 def cli() -> None:
     """Fold a stream of news files into stories.

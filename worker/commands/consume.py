@@ -3,8 +3,10 @@
 import logging
 import os
 import sys
+import warnings
 
 import structlog
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import set_pdeathsig
 from sqlalchemy.exc import DBAPIError
 
@@ -32,6 +34,7 @@ def main() -> int:
     set_pdeathsig("SIGKILL")  # a worker without its supervisor would be nobody's
     configure_logs()
     logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # of a choice that `app` makes
     try:
         root.pipeline()
     except NewsfoldError as error:
