@@ -29,6 +29,9 @@ test: $(DEVELOP) ## Run the tests, on a PostgreSQL and a Redis that they start t
 chaos: $(DEVELOP) ## Pull every plug for ten minutes, then count: 10,000 files, workers, Redis, PostgreSQL (ARGS='--seed 2')
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+fuzz: $(DEVELOP) ## Fuzz every parser and what is made of texts, a minute each (SECONDS=60)
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+
 lint: $(DEVELOP) ## Check style (ruff)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -48,7 +48,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     # isolation_level None: we say BEGIN ourselves, so that a write transaction can take its lock at once.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -24576"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -24576"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -68,7 +68,7 @@ def test_no_parser_opens_a_connection(tmp_path: Path, monkeypatch: pytest.Monkey
         sandbox.close()
         found = sum(read(path, parse_file) for path in files)
         with monkeypatch.context() as patch:
-            patch.setattr(socket, "socket", refuse)
+            patch.setattr(socket.socket, "connect", refuse)
             patch.setattr(socket, "getaddrinfo", refuse)
             assert sum(read(path, parse) for path in files) == found > len(files) / 2
         with pytest.raises(TimeoutError):

@@ -42,6 +42,8 @@ class Entry:
 
 def open_entries(connection: Connection, drops: Sequence[Drop]) -> list[Entry]:
     """Enter drops in the ledger, or find them there. Each says how often it was tried before."""
+    if not drops:
+        return []
     now = datetime.now(UTC)
     rows = [
         {

@@ -32,7 +32,9 @@ def configure_logs(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for noisy in ("trafilatura", "htmldate"):  # they quote the page
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    for noisy in ("numba", "celery.worker.strategy", "celery.app.trace", "kombu", "alembic"):
+    chatter = ("gossip", "mingle")  # of workers greeting each other
+    celery = ("celery.worker.strategy", "celery.app.trace", *(f"celery.worker.consumer.{name}" for name in chatter))
+    for noisy in ("numba", "kombu", "alembic", *celery):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

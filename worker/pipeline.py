@@ -109,7 +109,7 @@ class Pipeline:
         alone = [entry for entry in entries if entry not in ended and 0 < entry.attempts < ledger.ATTEMPTS]
         yield from self._outcomes(ended)
         reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
-        yield from self._close([_Open(entry, error=reason) for entry in given_up])
+        yield from self._close([_Open(entry, error=reason) for entry in given_up], link=False)
         finished = set()
         try:
             for outcome in self._together(fresh, progress):
@@ -169,12 +169,12 @@ class Pipeline:
             file.waiting, file.rejected = [], []
         progress(len(batch))
 
-    def _close(self, files: Sequence[_Open]) -> Iterator[Outcome]:
-        """Link what attempts that died left unlinked, then add the files up."""
+    def _close(self, files: Sequence[_Open], *, link: bool = True) -> Iterator[Outcome]:
+        """Link what attempts that died left unlinked, unless linking may be what they died of; add the files up."""
         if not files:
             return
         tried = [file.entry.id for file in files if file.entry.attempts]
-        if tried:
+        if tried and link:
             self.link(look(self._engine, partial(_unlinked, delivery_ids=tried)))
         errors = {file.entry.id: file.error for file in files}
         transact(self._engine, lambda connection: ledger.close(connection, errors))

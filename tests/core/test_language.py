@@ -3,9 +3,9 @@
 from worker.core.language import language_of
 
 GERMAN = (
-    "Der Stadtrat von Orrin hat am Mittwoch beschlossen, die alte Brücke noch einmal zu reparieren. Die Arbeiten sollen "
-    "im Frühjahr beginnen und bis zum Herbst dauern, sagte die Bürgermeisterin. Das Geld kommt aus dem Haushalt des "
-    "Landes. Bis dahin bleibt die Brücke für Lastwagen gesperrt."
+    "Der Stadtrat von Orrin hat am Mittwoch beschlossen, die alte Brücke noch einmal zu reparieren. Die Arbeiten "
+    "sollen im Frühjahr beginnen und bis zum Herbst dauern, sagte die Bürgermeisterin. Das Geld kommt aus dem "
+    "Haushalt des Landes. Bis dahin bleibt die Brücke für Lastwagen gesperrt."
 )
 
 

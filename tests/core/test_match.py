@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.core.evidence import Evidence, compare
 from worker.core.fingerprint import fingerprint
-from worker.core.match import Decision, Profile, Relation, decide
+from worker.core.match import Decision, Profile, Relation, decide, features
 
 HOUR = 3600.0
 WIRE = Profile(published=0.0, sources=frozenset({"northern wire"}))
@@ -39,6 +39,15 @@ league said.
 
 It put the harvest at 41,000 tonnes after a dry May, and warned that prices would fall by a fifth before autumn.
 """.strip().split("\n\n")
+RETELLING = (
+    "Vellmouth loses the landmark of its harbour. Cracked piles, 14 of 62, leave no choice, says Ada Quill, who "
+    "heads the council there: “Nobody likes to see the old pier go dark, but I will not wait for the first pile to "
+    "break,” Quill told reporters. Whoever wants to go to Pelling must walk to the north quay instead, where two "
+    "boats fewer a day will moor. Fixing it all is a matter of 3.4 million crowns, if the report by the engineers "
+    "of Tarn and Sons that was read to the council has it right, and nobody in town thinks that it has. The oldest "
+    "among the fishermen recall the winter when ice took the lamp off the end of it. They had a new one up in a "
+    "week, with no report and no meeting, and went on fishing. It is another town now, and people write letters."
+)
 TEMPLATE = (
     "The Bank of {place} said it provided the money market with {amount} million crowns of help in the {part} session. "
     "This compares with its estimate of a shortage of around {short} million crowns. The central bank bought bills "
@@ -79,16 +88,31 @@ def test_a_copy_inside_other_text_is_syndicated() -> None:
 
 def test_a_retelling_around_a_quote_is_derived() -> None:
     """A text of its own around passages of another, with its names and numbers, is derived."""
-    text = (
-        "Vellmouth loses the landmark of its harbour. Cracked piles, 14 of 62, leave no choice, says Ada Quill, who "
-        "heads the council there: “Nobody likes to see the old pier go dark, but I will not wait for the first pile to "
-        "break,” Quill told reporters. Whoever wants to go to Pelling must walk to the north quay instead, where two "
-        "boats fewer a day will moor. Fixing it all is a matter of 3.4 million crowns, if the report by the engineers "
-        "of Tarn and Sons that was read to the council has it right, and nobody in town thinks that it has. The oldest "
-        "among the fishermen recall the winter when ice took the lamp off the end of it. They had a new one up in a "
-        "week, with no report and no meeting, and went on fishing. It is another town now, and people write letters."
-    )
-    assert related("What a pier means to a town", text) is Relation.DERIVED
+    assert related("What a pier means to a town", RETELLING) is Relation.DERIVED
+
+
+def test_two_kept_passages_tie_long_texts_where_one_does_not() -> None:
+    """However long the texts, two passages are a retelling; one, or two in a far longer text, are quotations."""
+    shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
+    two = replace(shared, words_a=900, words_b=1100, containment_a=0.03, containment_b=0.025)
+    assert two.long_passages > 1
+    assert decide(two, WIRE, PAPER).relation is Relation.DERIVED
+    assert decide(replace(two, long_passages=1), WIRE, PAPER).relation is None
+    assert decide(replace(two, words_b=2300), WIRE, PAPER).relation is None
+
+
+def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
+    """In German, capitals neither tie nor part texts; where few words have one, other names part them."""
+    shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
+    english = replace(shared, names_a=10, names_b=10, names_shared=2, names_conflict=3)
+    nouns = [
+        replace(english, names_a=n, names_b=n, names_shared=both, names_conflict=gaps)
+        for n, both, gaps in ((shared.vocabulary_b, 2, 3), (shared.vocabulary_b, 40, 0))
+    ]
+    one, two = (features(e, 1.0, same_source=False) for e in nouns)
+    assert one == two
+    assert one["name_conflicts"] == 0 < features(english, 1.0, same_source=False)["name_conflicts"]
+    assert one["names"] > features(english, 1.0, same_source=False)["names"]
 
 
 def test_a_corrected_version_of_one_source_is_a_revision() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -169,3 +170,39 @@ def test_importing_the_parsers_loads_none_of_the_heavy_libraries():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.strip() == "[]"
+
+
+def one(**fields):
+    (found,) = read_all(orjson.dumps({"title": "A harbour", "text": "The harbour froze over.", **fields}))
+    return found
+
+
+def test_long_fields_are_cut_and_stay_apart():
+    """PostgreSQL refuses an index entry over 2,704 bytes, and two ids must stay two."""
+    ids = [one(id="x" * 5000 + end, source="\U0001f600" * 5000).external_id for end in "ab"]
+    assert len({*ids}) == 2
+    assert all(len(found) <= 400 for found in ids)
+    assert len(one(source="\U0001f600" * 5000, id="\u6e2f" * 5000).source.encode()) <= 1000
+
+
+def test_metadata_past_its_limit_loses_its_largest_fields_and_says_so():
+    found = one(small="kept", large="x" * 2_000_000, medium="y" * 900_000)
+    assert found.metadata["small"] == "kept"
+    assert found.metadata["medium"].startswith("y")
+    assert found.metadata["left_out"] == ["large"]
+
+
+def test_a_text_past_its_limit_is_rejected():
+    reason = "longer than 2,000,000 characters, the most an article may have"
+    assert one(text="x" * 2_000_001).reason == reason
+    assert isinstance(one(text="x" * 2_000_000), Article)
+
+
+@pytest.mark.parametrize("text", [" \u3000\u200b\ufeff", "\u202e\u2066", "\u0301" * 20, "***"])
+def test_what_has_no_letter_and_no_digit_is_no_text(text):
+    assert one(text=text).reason == "no text"
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
+def test_the_first_and_the_last_year_mean_never(value):
+    assert one(published_at=value).published_at is None
