@@ -14,7 +14,13 @@ from worker.commands.export import lines
 from worker.pipeline import Outcome, Pipeline, describe
 
 TOWNS = ("Orrin", "Velden", "Haskerley", "Port Amsel", "Dunmarrow", "Kestrel Bay", "Lower Fenn", "Sarnholm")
-WORDS = ["council", "harbour", "bridge", "winter", "storm", "engineer", "repair", "budget", "ferry", "school", "teacher", "museum", "orchard", "railway", "signal", "market", "baker", "glacier", "lantern", "archive", "surveyor", "inspector", "mayor", "resident", "volunteer", "crew", "timber", "quarry", "reservoir", "festival", "orchestra", "granary", "vineyard", "lighthouse", "pilot", "customs", "warehouse", "printer", "clockmaker", "botanist", "apprentice", "committee", "verdict", "petition", "ballot", "auction", "insurance", "foundry", "loom", "kiln", "canal", "sluice", "dredger", "buoy", "tide", "estuary"]
+WORDS = """
+    council harbour bridge winter storm engineer repair budget ferry school teacher museum orchard railway
+    signal market baker glacier lantern archive surveyor inspector mayor resident volunteer crew timber quarry
+    reservoir festival orchestra granary vineyard lighthouse pilot customs warehouse printer clockmaker botanist
+    apprentice committee verdict petition ballot auction insurance foundry loom kiln canal sluice dredger buoy
+    tide estuary
+""".split()
 
 
 def report(number: int, words: int = 160) -> str:
