@@ -19,6 +19,7 @@ from worker import sandbox
 from worker.core.errors import ParseError
 from worker.parsing import parse
 from worker.sandbox import SandboxError, parse_file
+from worker.settings import Settings, SettingsError
 
 SAMPLES = sorted(path for path in (Path(__file__).parent / "parsing" / "data").iterdir())
 
@@ -56,6 +57,16 @@ def test_a_long_file_passes_whole_through_one_child(tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "long.jsonl", records(range(3000)))
     with file.open("rb") as stream:
         assert [record.external_id for record in parse_file(stream, "f")] == [f"r{n}" for n in range(3000)]
+
+
+def test_how_large_a_record_may_be_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.close()
+    monkeypatch.setenv("NEWSFOLD_MAX_RECORD_MB", "1")
+    reason = "orders: larger than 1,048,576 bytes, the most one document may have"
+    assert texts(tmp_path, "word " * 300_000) == ([], reason)
+    sandbox.close()
+    with pytest.raises(SettingsError, match="MAX_RECORD_MB must be a number"):
+        Settings.from_environment({"NEWSFOLD_MAX_RECORD_MB": "lots"})
 
 
 def test_the_child_is_kept_for_the_next_file(tmp_path: Path) -> None:

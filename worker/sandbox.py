@@ -27,8 +27,16 @@ from worker.core.errors import NewsfoldError, ParseError
 CPU_SECONDS = 10.0
 """CPU time a parser may be ahead of what it has earned: by bytes read and records found, see `sandbox_child`."""
 
-MEMORY_BYTES = 512 << 20
-"""Data a parser may hold, its libraries' included."""
+_LIMITS = ("NEWSFOLD_MAX_RECORD_MB", "NEWSFOLD_MAX_UNPACKED_MB")
+
+
+def _memory() -> int:
+    record = os.environ.get(_LIMITS[0], "")
+    return 8 * max(64, int(record) if record.isdecimal() else 0) << 20
+
+
+MEMORY_BYTES = _memory()
+"""Data a parser may hold, its libraries' included: 512 MB, or more where records may be larger than 64."""
 
 PATIENCE = 180.0
 """Seconds without a word from the child, busy or not, after which it is given up: a disk may hang as well."""
@@ -38,7 +46,7 @@ MAX_FRAME = 128 << 20
 _BUFFER = 1 << 18
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 _TIMES = ("published_at", "updated_at", "embargoed_until")
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", *_LIMITS)
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

@@ -35,6 +35,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read `NEWSFOLD_DATABASE_URL`, `_BROKER_URL`, `_INBOX`, `_SETTLE` and `_METRICS_PORT`.
 
+        `_MAX_RECORD_MB` (64) and `_MAX_UNPACKED_MB` (1000) are checked here and read where they apply, by the parsers.
         Raises SettingsError, without the value of a URL: it may hold a password.
         """
         default = cls()
@@ -49,6 +50,7 @@ class Settings:
         if broker_url.partition("://")[0] not in ("memory", "redis", "rediss", "redis+socket"):
             raise SettingsError(f"{PREFIX}BROKER_URL must start with memory:// or redis://")
         inbox = Path(environ.get(f"{PREFIX}INBOX") or default.inbox)
+        _check_limits(environ)
         settle, port = _settle(environ, default.settle), _port(environ)
         return cls(database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle, metrics_port=port)
 
@@ -75,3 +77,10 @@ def _port(environ: Mapping[str, str]) -> int | None:
     if not (given.isdecimal() and 0 < int(given) < 65536):
         raise SettingsError(f"{PREFIX}METRICS_PORT must be a port number, 1 to 65535")
     return int(given)
+
+
+def _check_limits(environ: Mapping[str, str]) -> None:
+    for name in ("MAX_RECORD_MB", "MAX_UNPACKED_MB"):
+        given = environ.get(f"{PREFIX}{name}") or "1"
+        if not (given.isdecimal() and int(given) > 0):
+            raise SettingsError(f"{PREFIX}{name} must be a number of megabytes, 1 or more")

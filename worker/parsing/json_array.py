@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from worker.core.errors import ParseError
-from worker.parsing.source import MAX_RECORD_BYTES, Source
+from worker.parsing.limits import MAX_RECORD_BYTES
+from worker.parsing.source import Source
 
 _CHUNK = 1 << 18
 # A whole string, a string that goes on past the buffer, or a bracket: all that matters for depth.

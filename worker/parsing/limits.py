@@ -1,6 +1,7 @@
 """The limits on what comes out of containers, so that a small file cannot become an endless one."""
 
 import io
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,17 @@ from worker.core.errors import ParseError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-MAX_TOTAL_BYTES = 1_000_000_000
+
+def megabytes(name: str, default: int) -> int:
+    """A limit in MB that the environment may set. `worker.settings` complains of a value that is no number."""
+    given = os.environ.get(f"NEWSFOLD_{name}_MB", "")
+    return int(given) if given.isdecimal() else default
+
+
+MAX_RECORD_BYTES = megabytes("MAX_RECORD", 64) << 20
+"""Largest single record, and largest file of a format that holds one document."""
+
+MAX_TOTAL_BYTES = megabytes("MAX_UNPACKED", 1000) * 1_000_000
 """Most that may come out of one delivered file, all its members together."""
 
 MAX_RATIO = 100

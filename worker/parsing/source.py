@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from worker.core.errors import ParseError
 from worker.parsing import encoding
-from worker.parsing.limits import Budget, Meter
+from worker.parsing.limits import MAX_RECORD_BYTES, Budget, Meter
 from worker.parsing.sanitise import clean_line
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 65_536
 """How much of a file is looked at to tell its format."""
-
-MAX_RECORD_BYTES = 64 * 1024 * 1024
-"""Largest single record, and largest file of a format that holds one document."""
 
 
 class Source(io.RawIOBase):

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from worker.core.article import Rejected
 from worker.parsing import encoding
 from worker.parsing.format import Format, Records
+from worker.parsing.limits import MAX_RECORD_BYTES
 from worker.parsing.shapes import articles, plain
 from worker.parsing.shapes.fields import fold
-from worker.parsing.source import MAX_RECORD_BYTES, Source
+from worker.parsing.source import Source
 
 _DELIMITERS = ",;\t|"
 _TEXTS = frozenset(plain.TEXT + plain.HTML + plain.SUMMARY)

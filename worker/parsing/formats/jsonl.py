@@ -3,8 +3,9 @@
 from worker.core.article import Rejected
 from worker.parsing import encoding, jsonio
 from worker.parsing.format import Format, Records
+from worker.parsing.limits import MAX_RECORD_BYTES
 from worker.parsing.shapes import articles
-from worker.parsing.source import HEAD_BYTES, MAX_RECORD_BYTES, Source
+from worker.parsing.source import HEAD_BYTES, Source
 
 _LOOK_AT = 20
 

@@ -14,7 +14,8 @@ from worker.parsing import encoding, markup
 from worker.parsing.dates import parse_date
 from worker.parsing.format import Format, Records
 from worker.parsing.formats import html
-from worker.parsing.source import MAX_RECORD_BYTES, Source
+from worker.parsing.limits import MAX_RECORD_BYTES
+from worker.parsing.source import Source
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -7,7 +7,8 @@ from worker.core.errors import ParseError
 from worker.parsing import encoding
 from worker.parsing.format import Format, Records
 from worker.parsing.formats import html
-from worker.parsing.source import MAX_RECORD_BYTES, Source
+from worker.parsing.limits import MAX_RECORD_BYTES
+from worker.parsing.source import Source
 
 _PAGES = ("text/html", "application/xhtml+xml")
 
