@@ -13,7 +13,8 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
 # be chosen, and another processor than the building one's is compiled for anew.
 ENV NUMBA_CACHE_DIR=/var/cache/newsfold
 WORKDIR /tmp/first
-RUN printf 'First light\n\nThe harbour lamp at Ansel was lit at dawn, and two boats came in.\n' | tee one.txt > two.txt \
+RUN printf 'First light\n\nThe harbour lamp at Ansel was lit at dawn, and two boats came in.\n' > one.txt \
+    && sed 's/two boats/three boats/' one.txt > two.txt \
     && newsfold ingest one.txt two.txt \
     && chmod -R a+rwX "$NUMBA_CACHE_DIR" && rm -r /tmp/first
 

@@ -54,6 +54,9 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(PIP) install --upgrade 'pip>=25.1'
 	$(PIP) install --editable .
+	@# Numba compiles at the first use, ten seconds of it; here rather than in the first run somebody waits for.
+	@dir=$$(mktemp -d) && NEWSFOLD_DATABASE_URL="sqlite:///$$dir/first.db" \
+	    $(BIN)/newsfold ingest examples/northern-wire examples/tidewater-post >/dev/null && rm -r "$$dir"
 	@touch $@
 
 $(DEVELOP): $(INSTALLED)
