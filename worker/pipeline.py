@@ -104,9 +104,10 @@ class Pipeline:
         """
         entries = transact(self._engine, lambda connection: ledger.open_entries(connection, drops))
         ended = [entry for entry in entries if entry.state != "received"]
-        given_up = [entry for entry in entries if entry not in ended and entry.attempts >= ledger.ATTEMPTS]
-        fresh = [entry for entry in entries if entry not in ended and not entry.attempts]
-        alone = [entry for entry in entries if entry not in ended and 0 < entry.attempts < ledger.ATTEMPTS]
+        left = [entry for entry in entries if entry.state == "received"]
+        given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
+        fresh = [entry for entry in left if not entry.attempts]
+        alone = [entry for entry in left if 0 < entry.attempts < ledger.ATTEMPTS]
         yield from self._outcomes(ended)
         reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
         yield from self._close([_Open(entry, error=reason) for entry in given_up], link=False)
@@ -145,7 +146,6 @@ class Pipeline:
             waiting.append(file)
             for found in _read(file, self._stock):
                 file.waiting.append(found)
-                # A long text counts as many: what waits is held in memory.
                 articles += 1
                 characters += len(found.prepared.article.text)
                 if articles >= CHUNK or characters >= CHUNK_CHARACTERS:

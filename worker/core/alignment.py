@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from worker.core.kernel import CALENDAR, NAME, NUMBER, compiled
+from worker.core.kernel import CALENDAR, NAME, NUMBER, compiled, mix
 
 SHINGLE: Final = 5
 PASSAGE: Final = 3
@@ -66,19 +66,11 @@ def measure(a, a_headline, b, b_headline):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _mix(h):  # type: ignore[no-untyped-def]
-    """Finaliser of splitmix64 (Steele et al. 2014): spreads every bit over the word."""
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
-
-
-@compiled
 def _keys(words):  # type: ignore[no-untyped-def]
     """A hash for each word whatever its class; never 0, which is an empty place in the tables below."""
     out = np.empty(len(words), np.uint64)
     for i in range(len(words)):
-        out[i] = _mix(np.uint64(words[i] >> _HASH) + np.uint64(1)) | np.uint64(1)
+        out[i] = mix(np.uint64(words[i] >> _HASH) + np.uint64(1)) | np.uint64(1)
     return out
 
 
@@ -100,7 +92,7 @@ def _grams(values, n):  # type: ignore[no-untyped-def]
     for i in range(len(out)):
         h = np.uint64(n)
         for j in range(n):
-            h = _mix(h ^ values[i + j]) + np.uint64(j)
+            h = mix(h ^ values[i + j]) + np.uint64(j)
         out[i] = h | np.uint64(1)
     return out
 

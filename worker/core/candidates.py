@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.kernel import compiled
+from worker.core.kernel import CALENDAR, NUMBER, compiled
 
 MIN_SHARED: Final = 3
 """Sampled shingles two texts must share; one shared LSH band is enough by itself."""
@@ -49,7 +49,7 @@ def propose(
 def share_passage(text: NDArray[np.uint32], others: Sequence[NDArray[np.uint32]]) -> NDArray[np.bool_]:
     """Tell which of `others` have `PASSAGE` words in a row in common with `text`.
 
-    Takes some 3 µs a text, a fiftieth of a full comparison. A hash collision only costs that comparison.
+    Takes 12 µs a text of 660 words, a tenth of a full comparison. A hash collision only costs that comparison.
     """
     lengths = np.array([len(other) for other in others], np.int64)
     joined = np.concatenate(others) if others else np.empty(0, np.uint32)
@@ -64,7 +64,7 @@ def _gram(words: Any, at: Any) -> Any:
     for place in range(at, at + PASSAGE):
         word = np.uint64(words[place])
         kind = word & np.uint64(3)
-        if kind == 1 or kind == 3:  # a number or calendar word: what stands in a slot
+        if kind in (NUMBER, CALENDAR):  # a number or calendar word: what stands in a slot
             word = kind
         h = (h ^ (word + np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
         h ^= h >> np.uint64(29)

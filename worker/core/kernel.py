@@ -48,7 +48,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 @compiled
-def _mix(h):  # type: ignore[no-untyped-def]
+def mix(h):  # type: ignore[no-untyped-def]
     """Finaliser of splitmix64 (Steele et al. 2014): spreads every bit over the word."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -173,7 +173,7 @@ def _read_run(codes, at, alphabet, text, size, seed, words, count):  # type: ign
 @compiled
 def _hashed(h):  # type: ignore[no-untyped-def]
     """A word of class plain."""
-    return np.uint32(_mix(h) >> np.uint64(34)) << np.uint32(2)
+    return np.uint32(mix(h) >> np.uint64(34)) << np.uint32(2)
 
 
 @compiled
@@ -268,7 +268,7 @@ def shingles(words, size):  # type: ignore[no-untyped-def]
         h = np.uint64(0)
         for j in range(size):
             h = (h + np.uint64(words[i + j] >> np.uint32(2))) * np.uint64(0x9E3779B97F4A7C15)
-        out[i] = _mix(h)
+        out[i] = mix(h)
     return out
 
 
@@ -337,6 +337,6 @@ def index_keys(words, shingle, target, coarsest, most, a, b, bands, rows, band_l
         for band in range(bands):
             h = np.uint64(band)
             for value in values[band * rows : (band + 1) * rows]:
-                h = _mix(h ^ np.uint64(value)) + np.uint64(band)
+                h = mix(h ^ np.uint64(value)) + np.uint64(band)
             count = _add(keys, table, count, np.int32(~np.int64(h & LOW_31)))
     return keys[:count].copy()

@@ -23,17 +23,9 @@ class Relation(StrEnum):
     """Its own text around passages taken from another."""
 
     @property
-    def rank(self) -> int:
-        """0 for the strongest relation, counting up."""
-        return _ORDER.index(self)
-
-    @property
     def is_strong(self) -> bool:
         """Strong relations tie texts into one story; `derived` only attaches."""
         return self is not Relation.DERIVED
-
-
-_ORDER: Final = tuple(Relation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
