@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALLED := .venv/.installed
 DEVELOP := .venv/.installed-dev
 
-.PHONY: help install demo test chaos lint types format clean
+.PHONY: help install demo test chaos fuzz bench growth lint types format clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -32,6 +32,12 @@ chaos: $(DEVELOP) ## Pull every plug for ten minutes, then count: 10,000 files, 
 fuzz: $(DEVELOP) ## Fuzz every parser and what is made of texts, a minute each (SECONDS=60)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
 
+bench: $(DEVELOP) ## Measure newsfold and its peers at the same work, an hour of it (ARGS='--articles 5000 --rounds 1')
+	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+growth: $(DEVELOP) ## Ingest up to a million articles and measure on the way, for hours; goes on where it stopped
+	$(BIN)/python -m benchmarks.growth $(ARGS)
+
 lint: $(DEVELOP) ## Check style (ruff)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,7 +50,7 @@ format: $(DEVELOP) ## Put the code in shape (ruff)
 	$(BIN)/ruff format
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip 25.1 brought dependency groups; the one that comes with Python 3.11 also overlooks some extras.

@@ -1,4 +1,4 @@
-"""Fit the weights of `worker.core.match` on labelled pairs of news, and print them with held-out scores.
+"""Fit the weights of `worker.core.features` on labelled pairs of news, and print them with held-out scores.
 
     python -m benchmarks.fit --data DIR
 
@@ -6,7 +6,7 @@
 Besides them go in: planted families of a seed that `benchmarks.quality` does not use, and real texts of the sets cut,
 edited, merged and given other numbers by `variations`. Held out are sixths: of the time for newswire, of the topics
 for events; what is printed as precision and recall was never fitted. Nothing is written: copy WEIGHTS, BIAS and
-_USUAL over by hand, and say so in the changelog.
+_USUAL (of `worker.core.match`) over by hand, and say so in the changelog.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import csv
 import gzip
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -142,9 +143,13 @@ def raw_overlap(a: Doc, b: Doc) -> float:
 
 def candidates(docs: list[Doc]) -> list[tuple[int, int]]:
     """The pairs that the index proposes."""
-    keys = {number: doc.print.keys for number, doc in enumerate(docs)}
-    posted = np.concatenate(list(keys.values())).astype(np.int64)
-    return sorted(propose(keys, posted, np.repeat(list(keys), [len(own) for own in keys.values()])))
+    lists: dict[int, list[int]] = defaultdict(list)
+    for number, doc in enumerate(docs):
+        for key in doc.print.keys.tolist():
+            lists[key].append(number)
+    numbers = {key: number for number, key in enumerate(lists)}
+    leads = [(number, key, numbers[key]) for number, doc in enumerate(docs) for key in doc.print.keys.tolist()]
+    return sorted(propose(np.array(leads), [np.array(posted, np.int64) for posted in lists.values()]))
 
 
 def pair(origin: str, fold: int, a: Doc, b: Doc, same: bool) -> Pair:

@@ -23,8 +23,20 @@ CODAS, ENDINGS = ([entry.strip("-") for entry in SECTIONS[name]] for name in ("c
 PLACES = SECTIONS["place"]
 
 VOCABULARY = 40_000
+COMMON = 4_000
+"""Words that make up most of every text."""
 SAMPLED = 300_000
 """Chunks sampled for the table, in which common ones weigh more."""
+FUNCTIONS_BEFORE = (0, 0, 0, 1, 1, 1, 1, 2, 2, 2)
+MORE_CONTENT = (0, 0, 0, 0, 0, 0, 1, 1, 1, 2)
+"""How many function words a chunk begins with, and how many words of content follow its first: one chance each."""
+TOGETHER, FOLLOWERS = 0.6, 8
+PHRASES = 1_500
+PHRASE_KNEE, PHRASE_SLOPE = 1.33, 0.6
+IDIOMS = 6_000
+IDIOM_KNEE, IDIOM_SLOPE = 12.0, 0.65
+STOCKED, IDIOMATIC, MARKED, COUNTED = 0.012, 0.2, 0.07, 0.05
+"""Chance of a chunk to be a stock phrase, an idiom, somebody's name, a number."""
 BLOCK = 8_000
 """Sentences drawn at a time."""
 SLOTS = 8
@@ -72,7 +84,7 @@ class PseudoVoice:
     @staticmethod
     def filled(sentence: Sentence, topic: Topic) -> Sentence:
         """A sentence with the names of an event put in, and its figures for two numbers in three."""
-        names = {f" {marker}": f" {topic.entities[marker][0]}" for marker in MARKERS}
+        names = {f" {marker}{c}": f" {topic.entities[marker][0]}{c}" for marker in MARKERS for c in ("", ",")}
         figures = topic.entities["figures"]
         tokens = [names.get(token, token) for token in sentence]
         for i, token in enumerate(tokens):
@@ -117,7 +129,7 @@ class PseudoVoice:
             if comma:
                 sentence[int(where * (len(sentence) - 1))] += ","
             if quote:
-                sentence[0] = f"“{sentence[0].lstrip()}" if sentence[0][1] != "\x00" else f"“and{sentence[0]}"
+                sentence[:1] = [f"“{sentence[0].lstrip()}"] if sentence[0][1] != "\x00" else ["“and", sentence[0]]
                 sentence += [",” said", f" {MARKERS[int(where * 6)]}", "."]
             else:
                 sentence.append(".")
@@ -138,7 +150,7 @@ def _lexicon() -> tuple[list[str], np.ndarray, np.ndarray]:
 def _vocabulary(rng: Random) -> list[str]:
     words = dict.fromkeys(FUNCTION_WORDS)
     while len(words) < VOCABULARY:
-        syllables = rng.choice((1, 2, 2, 2, 3))
+        syllables = rng.choice((1, 1, 1, 2) if len(words) < COMMON else (1, 2, 2, 3))  # common words are short
         word = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(syllables))
         words[word + rng.choice(ENDINGS)] = None
     return list(words)
@@ -146,37 +158,73 @@ def _vocabulary(rng: Random) -> list[str]:
 
 def _chunks(rng: Random, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The table of chunks, each with a space before it, and the cumulated chance of each."""
-    size = len(words)
-
-    def zipf() -> int:
-        return min(size - 1, int((size + 2.7) ** rng.random() - 1))
-
-    def follower(i: int) -> int:
-        if rng.random() < 0.5:
-            return zipf()
-        mixed = (i * 2_654_435_761 + int(12 ** rng.random()) * 40_503_007) % 2**32
-        return int(size ** (mixed / 2**32)) - 1
-
-    counted: Counter[str] = Counter(f" {w}" for w in FUNCTION_WORDS)
-    for _ in range(SAMPLED):
-        at = zipf()
-        chunk = [words[at]]
-        for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))):
-            at = follower(at)
-            chunk.append(words[at])
-        counted[" " + " ".join(chunk)] += 1
+    chain = _Chain(rng, words)
+    counted: Counter[str] = Counter(chain.chunk() for _ in range(SAMPLED))
     weight = np.array(list(counted.values()), dtype=np.float64)
-    weight /= weight.sum()
-    stock = 1 / np.arange(1, len(STOCK) + 1)
-    specials = [(f" {m}", 0.07 / SLOTS) for m in MARKERS]
-    specials += [(f" {phrase}", 0.012 * w) for phrase, w in zip(STOCK, (stock / stock.sum()).tolist(), strict=True)]
-    specials += [(f" {_number(rng)}", 0.05 / 3_000) for _ in range(3_000)]
-    left = 1 - sum(w for _, w in specials)
-    chances = np.concatenate([weight * left, [w for _, w in specials]])
-    strings = np.array([*counted, *(s for s, _ in specials)], dtype=object)
+    phrases = [f" {phrase}" for phrase in STOCK]
+    phrases += ["".join(chain.chunk() for _ in range(rng.choice((2, 3, 3, 4)))) for _ in range(PHRASES)]
+    rng.shuffle(phrases)
+    stock = (1 + np.arange(len(phrases)) / PHRASE_KNEE) ** -PHRASE_SLOPE
+    idioms = [chain.idiom() for _ in range(IDIOMS)]
+    usual = (1 + np.arange(len(idioms)) / IDIOM_KNEE) ** -IDIOM_SLOPE
+    markers = [f" {m}" for m in MARKERS]
+    numbers = [f" {_number(rng)}" for _ in range(3_000)]
+    parts = (
+        (weight, 1 - STOCKED - IDIOMATIC - MARKED - COUNTED),
+        (stock, STOCKED),
+        (usual, IDIOMATIC),
+        (np.ones(len(markers)), MARKED),
+        (np.ones(len(numbers)), COUNTED),
+    )
+    chances = np.concatenate([own / own.sum() * share for own, share in parts])
+    strings = np.array([*counted, *phrases, *idioms, *markers, *numbers], dtype=object)
     cumulative = np.cumsum(chances)
     cumulative[-1] = 1.0
     return strings, cumulative
+
+
+class _Chain:
+    """Phrases as news have them: up to two function words, then up to three others, of which some go together."""
+
+    def __init__(self, rng: Random, words: list[str]) -> None:
+        self.rng, self.words, self.first = rng, words, len(FUNCTION_WORDS)
+
+    def chunk(self) -> str:
+        """A chunk with a space before each of its words; it ends in a word of content."""
+        rng = self.rng
+        chosen = []
+        functions = rng.choice(FUNCTIONS_BEFORE)
+        if functions:
+            chosen.append(self._function())
+        if functions == 2:
+            chosen.append(0 if rng.random() < 0.25 else self._function())
+        at = self._content()
+        chosen.append(at)
+        for _ in range(rng.choice(MORE_CONTENT)):
+            at = self._follower(at)
+            chosen.append(at)
+        kept = [word for word, before in zip(chosen, [-1, *chosen], strict=False) if word != before]
+        return "".join(f" {self.words[word]}" for word in kept)
+
+    def idiom(self) -> str:
+        """Three or four words that often stand together."""
+        words = (self.chunk() + self.chunk() + self.chunk()).split()
+        return "".join(f" {word}" for word in words[: self.rng.choice((3, 4, 4))])
+
+    def _function(self) -> int:
+        return int((self.first + 1) ** self.rng.random() - 1)
+
+    def _content(self) -> int:
+        """Mostly one of the commoner words: p(r) ~ 1 / (r + 30), and less beyond rank 4,000."""
+        rng = self.rng
+        size = COMMON if rng.random() < 0.75 else len(self.words) - self.first
+        return self.first + int(30 * (size / 30 + 1) ** rng.random() - 30)
+
+    def _follower(self, at: int) -> int:
+        if self.rng.random() < 1 - TOGETHER:
+            return self._content()
+        mixed = (at * 2_654_435_761 + int(FOLLOWERS ** self.rng.random()) * 40_503_007) % 2**32 / 2**32
+        return self.first + int(30 * (COMMON / 30 + 1) ** mixed - 30)
 
 
 def _number(rng: Random) -> str:

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, Table, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+STORING_LOCK = 0x73746F72
+LINKING_LOCK = 0x6C696E6B
+"""The same numbers for every newsfold, in PostgreSQL's advisory locks."""
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -25,14 +29,84 @@ def one_of(connection: Connection, column: Any, values: Sequence[int]) -> Column
     return chosen
 
 
-def insert_pairs(connection: Connection, table: Table, pairs: Sequence[tuple[int, int]]) -> None:
-    """Insert rows of a table of two integer columns in bulk, passing over those already there."""
-    first, second = (column.name for column in table.columns)
+def insert_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Insert (key, place, text_id) rows of the candidate index in bulk, passing over those already there."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(
-            f"INSERT INTO {table.name} ({first}, {second}) "  # noqa: S608 - our own table's names
-            "SELECT * FROM unnest(%s::int[], %s::int[]) ON CONFLICT DO NOTHING",
-            ([a for a, _ in pairs], [b for _, b in pairs]),
+            "INSERT INTO text_keys (key, place, text_id) "
+            "SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[]) ON CONFLICT DO NOTHING",
+            tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], []),
         )
-    elif pairs:
-        connection.exec_driver_sql(f"INSERT OR IGNORE INTO {table.name} VALUES (?, ?)", list(pairs))  # noqa: S608
+    elif rows:
+        connection.exec_driver_sql("INSERT OR IGNORE INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", list(rows))
+
+
+Span = tuple[int, int, int]
+"""A key, and the first and last place to look for it."""
+
+
+def postings(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str]]:
+    """Read the candidate index: (key, texts) of those keys that are posted more than once.
+
+    The texts' ids are one string, with commas between: most of the time went into making rows.
+    """
+    if connection.dialect.name == "postgresql":
+        held = "SELECT key, string_agg(text_id::text, ',') FROM text_keys WHERE key = ANY(%s)"
+        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (list(keys),))
+    else:
+        held = "SELECT key, group_concat(text_id) FROM text_keys WHERE key IN (SELECT value FROM json_each(?))"
+        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (str(list(keys)),))
+    return [(row[0], row[1]) for row in found]
+
+
+def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, str]]:
+    """Read parts of the candidate index: (number of the span, texts) of those in which two are posted."""
+    if not spans:
+        return []
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(
+            "SELECT s.number, p.texts "
+            "FROM unnest(%s::int[], %s::int[], %s::bigint[], %s::bigint[]) AS s(number, key, first, last) "
+            "CROSS JOIN LATERAL (SELECT count(*) AS held, string_agg(t.text_id::text, ',') AS texts FROM text_keys t "
+            "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last) AS p WHERE p.held > 1",
+            ([*range(len(spans))], *(list(column) for column in zip(*spans, strict=True))),
+        )
+    else:
+        found = connection.exec_driver_sql(
+            "WITH s AS MATERIALIZED (SELECT key AS number, value ->> 0 AS key, value ->> 1 AS first, "
+            "value ->> 2 AS last FROM json_each(?)) SELECT s.number, group_concat(t.text_id) "
+            "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last "
+            "GROUP BY s.number HAVING count(*) > 1",
+            (str([list(span) for span in spans]),),
+        )
+    return [(row[0], row[1]) for row in found]
+
+
+def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> int:
+    """Delete (key, place, text_id) rows of the candidate index in bulk; return how many there were."""
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(
+            "DELETE FROM text_keys t USING unnest(%s::int[], %s::bigint[], %s::int[]) AS gone(key, place, text_id) "
+            "WHERE t.key = gone.key AND t.place = gone.place AND t.text_id = gone.text_id",
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        ).rowcount
+    return connection.exec_driver_sql(
+        "DELETE FROM text_keys WHERE key = ? AND place = ? AND text_id = ?", list(rows)
+    ).rowcount
+
+
+def lock_store(connection: Connection, *, alone: bool) -> None:
+    """Hold off, until this transaction ends, whoever takes texts away, or (`alone`) everybody who stores."""
+    _lock(connection, STORING_LOCK, alone)
+
+
+def lock_links(connection: Connection, *, alone: bool) -> None:
+    """Hold off, until this transaction ends, whoever halves cells, or (`alone`) everybody who links."""
+    _lock(connection, LINKING_LOCK, alone)
+
+
+def _lock(connection: Connection, number: int, alone: bool) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}({number})")

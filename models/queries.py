@@ -1,5 +1,6 @@
 """Read queries behind the command line; what they return is what `--json` prints."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -30,6 +31,11 @@ SUMMARIES = table(
     *map(column, ("article_count", "source_count")),
     column("withdrawn", Boolean),
 )
+
+SEARCHED = 64
+SEARCHED_CHARACTERS = 1_000
+"""Words of a search, and characters of a word: the databases refuse queries of some thousand words."""
+UNSEARCHABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _rows(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Row]:
@@ -80,10 +86,16 @@ def history(connection: Connection, story_id: int) -> list[Row]:
 
 
 def search(connection: Connection, words: Sequence[str], limit: int) -> list[Row]:
-    """The stories one of whose texts holds every word, newest first. `words` are words, not a query language."""
+    """The stories one of whose texts holds every word, newest first. `words` are words, not a query language.
+
+    Any string will do: what no text can hold (NUL, controls, surrogates) counts as a space, and of more than
+    `SEARCHED` words the first are searched for.
+    """
+    words = [word[:SEARCHED_CHARACTERS] for word in UNSEARCHABLE.sub(" ", " ".join(words)).split()[:SEARCHED]]
+    if not words:
+        return []
     if connection.dialect.name == "postgresql":
-        document = "to_tsvector('simple', left(headline || ' ' || body, 200000))"
-        found = text(f"SELECT id FROM texts WHERE {document} @@ plainto_tsquery('simple', :words)")  # noqa: S608
+        found = text("SELECT id FROM text_search WHERE words @@ plainto_tsquery('simple', :words)")
         asked = " ".join(words)
     else:
         found = text("SELECT rowid AS id FROM text_search WHERE text_search MATCH :words")

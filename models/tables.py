@@ -144,15 +144,28 @@ Index("ix_texts_unlinked", Text.id, sqlite_where=text("linked = 0"), postgresql_
 
 
 class TextKey(Base):
-    """The candidate index: sampled shingle hashes and LSH bands, one row a key and text."""
+    """The candidate index: sampled shingle hashes and LSH bands, one row a key, text and day it appeared on.
+
+    No foreign key: what takes texts away takes their rows, which it finds without a search.
+    """
 
     __tablename__ = "text_keys"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - the primary key is the table
 
     key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    text_id: Mapped[int] = mapped_column(
-        ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """When it appeared (`worker.core.cells.place`)."""
+    text_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class HalvedCell(Base):
+    """A cell of a common key that held too many texts and was halved (`worker.core.cells`)."""
+
+    __tablename__ = "halved_cells"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - the primary key is the table
+
+    key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    cell: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class Article(Base):
@@ -217,4 +230,38 @@ class Match(Base):
     passages: Mapped[list[Any]]
     """[start in a, start in b, words], longest first, counted in words of the normalised texts."""
     reasons: Mapped[list[Any]]
+    shared_keys: Mapped[int | None]
+    """How many index keys lead from one to the other; null of versions of one item, of which none is asked for."""
     index_version: Mapped[int] = mapped_column(ForeignKey("index_versions.id"))
+
+
+class Part(Base):
+    """Some records of a big file that is being worked off; the rows go when the file has reached its end."""
+
+    __tablename__ = "parts"
+
+    delivery_id: Mapped[int] = mapped_column(
+        ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first: Mapped[int]
+    """Records of the file that come before."""
+    records: Mapped[int]
+    position: Mapped[int] = mapped_column(default=0)
+    """Of its records so many are stored or rejected; all of them: it is done."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Starts without progress since."""
+    last: Mapped[bool]
+    error: Mapped[str | None]
+    """Of the last part: why the file could not be read any further."""
+
+
+class LinkAttempt(Base):
+    """A text that was left unlinked, and how often linking it was tried since; gone once it is linked."""
+
+    __tablename__ = "link_attempts"
+
+    text_id: Mapped[int] = mapped_column(
+        ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    attempts: Mapped[int]

@@ -1,30 +1,31 @@
 """Newsfold under fire: real processes on real servers, killed at random, and afterwards everything must add up.
 
-    make chaos                                                    # 10,000 files, some ten minutes
-    make chaos ARGS='--files 1000 --worker-kills 8 --seed 7'      # or python -m tests.chaos --help
+    make chaos                                                    # 10,000 files, some ten minutes, then the proofs
+    make chaos ARGS='--only fire --files 1000 --worker-kills 8 --seed 7'      # or python -m tests.chaos --help
 
 Files are dropped in portions; after each comes one blow, drawn from a seeded shuffle: a whole worker process tree
 killed with -9 (and started again, as a supervisor would), Redis killed and started empty, PostgreSQL killed and
 recovered, or FLUSHALL. When every file has reached its end, the databases must hold what a clean serial
 `newsfold ingest` of the same files into SQLite holds: nothing lost, nothing twice, the same export byte for byte.
+
+Then the proofs of `tests.proofs` in full size, each of which can be run alone (`--only`): Redis away 20 times, a file
+that kills its worker, twins at up to eight workers, one big file among small ones, and 50 shuffles.
 """
 
 import argparse
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import redis
@@ -34,12 +35,13 @@ import migrations
 from benchmarks.corpus import generate, given
 from models.engine import open_engine
 from tests.conduct import exported, opened, rows
+from tests.fleet import Fleet, StandstillError, crash_postgres, drop, ended, files_of, lose_redis
+from tests.proofs import PROOFS, prove
 from tests.servers import PostgresServer, RedisServer, create_database
 from worker.inbox import Inbox
 from worker.logs import configure_logs
 from worker.pipeline import describe
 
-COMMAND = Path(sys.executable).with_name("newsfold")
 BAD = {"wire/empty.json": b"", "wire/noise.bin": bytes(range(256)) * 20}
 """Files that must fail, and harm nothing."""
 STANDSTILL = 150.0
@@ -106,91 +108,7 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-# --- the processes ------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Fleet:
-    """One watcher and some workers as processes of their own, started again when they end, as a supervisor does."""
-
-    inbox: Inbox
-    database_url: str
-    broker_url: str
-    logs: Path
-    workers: int = 4
-    extra: dict[str, str] = field(default_factory=dict)
-    """Environment variables beside newsfold's settings."""
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def __enter__(self) -> Self:
-        self.tend()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for name in list(self.processes):
-            self.kill(name)
-
-    def names(self) -> list[str]:
-        """The processes there should be."""
-        return ["watch", *(f"worker-{number}" for number in range(self.workers))]
-
-    def tend(self) -> None:
-        """Start what is not running."""
-        for name in self.names():
-            process = self.processes.get(name)
-            if process is None or process.poll() is not None:
-                self.start(name)
-
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        """Start one, in a session of its own."""
-        command = ["watch"] if name == "watch" else ["worker", "--concurrency", "1"]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("NEWSFOLD_")} | {
-            "NEWSFOLD_DATABASE_URL": self.database_url,
-            "NEWSFOLD_BROKER_URL": self.broker_url,
-            "NEWSFOLD_INBOX": str(self.inbox.root),
-            "NEWSFOLD_SETTLE": "0.2",
-            **self.extra,
-        }
-        with (self.logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [str(COMMAND), *command], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.logs, start_new_session=True,
-            )  # fmt: skip
-        self.processes[name] = process
-        return process
-
-    def kill(self, name: str) -> None:
-        """Kill a whole process tree with -9."""
-        process = self.processes.pop(name)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    def said(self, characters: int = 3000) -> str:
-        """The ends of the logs."""
-        return "\n".join(f"--- {log.name}\n{log.read_text()[-characters:]}" for log in sorted(self.logs.glob("*.log")))
-
-
-def lose_redis(server: RedisServer, away: float) -> None:
-    """Kill Redis, lose all it knew, and start it again after `away` seconds."""
-    server.kill()
-    shutil.rmtree(server.folder / "appendonlydir", ignore_errors=True)
-    time.sleep(away)
-    server.start()
-
-
-def crash_postgres(server: PostgresServer, away: float) -> None:
-    """Kill PostgreSQL and start it again after `away` seconds; it recovers what was committed."""
-    server.kill()
-    time.sleep(away)
-    server.start()
-
-
 # --- the run ------------------------------------------------------------------------------------------------------
-
-
-class StandstillError(Exception):
-    """Files stopped reaching their end."""
 
 
 @dataclass(slots=True)
@@ -236,10 +154,10 @@ class Chaos:
         rng = Random(self.blows.seed)
         blows = self.blows.shuffled(rng)
         size = -(-len(paths) // (len(blows) + 1))
-        self._wait(fleet, 0.0)
+        fleet.wait(0.0)
         for number, start in enumerate(range(0, len(paths), size)):
             drop(source, fleet.inbox, paths[start : start + size])
-            self._wait(fleet, rng.uniform(0.2, 1.8) * self.blows.pause)
+            fleet.wait(rng.uniform(0.2, 1.8) * self.blows.pause)
             if number < len(blows):
                 self._blow(fleet, blows[number], rng)
 
@@ -254,13 +172,6 @@ class Chaos:
             with redis.Redis.from_url(self.redis.url()) as client:
                 client.flushall()
 
-    def _wait(self, fleet: Fleet, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            fleet.tend()
-            time.sleep(0.05)
-        fleet.tend()
-
     def _drain(self, fleet: Fleet, files: int) -> None:
         """Wait until every file has reached its end, as long as some do."""
         seen, since = -1, time.monotonic()
@@ -271,28 +182,7 @@ class Chaos:
             self.longest = max(self.longest, still)
             if still > STANDSTILL:
                 raise StandstillError(f"{seen} of {files} files at their end, and no more in {still:.0f} s")
-            self._wait(fleet, 0.2)
-
-
-def drop(source: Path, inbox: Inbox, paths: Sequence[Path]) -> None:
-    """Drop files as a careful sender does: copied under a hidden name, then renamed."""
-    for path in paths:
-        target = inbox.incoming / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = target.with_name(f".{target.name}")
-        shutil.copyfile(source / path, hidden)
-        hidden.rename(target)
-
-
-def files_of(folder: Path) -> Iterator[Path]:
-    """The files below a folder, relative to it, without the reports beside failed ones."""
-    for place, _, names in os.walk(folder):
-        yield from ((Path(place) / name).relative_to(folder) for name in names if not name.endswith(".error.json"))
-
-
-def ended(inbox: Inbox) -> int:
-    """How many files have reached their end."""
-    return sum(1 for folder in (inbox.done, inbox.failed) for _ in files_of(folder))
+            fleet.wait(0.2)
 
 
 # --- the reckoning ------------------------------------------------------------------------------------------------
@@ -380,7 +270,7 @@ def servers(folder: Path) -> Iterator[tuple[PostgresServer, RedisServer]]:
 
 
 def main() -> int:
-    """Run once per seed and print what was seen; exit code 1 if anything is wrong."""
+    """Run what is asked for and print what was seen; exit code 1 if anything is wrong."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     configure_logs()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -388,24 +278,43 @@ def main() -> int:
     for name in Blows.__slots__:
         value: Any = getattr(default, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--only", choices=("fire", *PROOFS), action="append", help="Run this alone; may be repeated.")
+    parser.add_argument("--articles", type=Path, help="JSON lines to shuffle, instead of articles made up.")
     parser.add_argument("--keep", type=Path, help="Leave logs, databases and files in this (new) folder.")
-    given_ = vars(parser.parse_args())
-    keep: Path | None = given_.pop("keep")
+    asked = vars(parser.parse_args())
+    keep, only, articles = (asked.pop(name) for name in ("keep", "only", "articles"))
     folder = keep or Path(tempfile.mkdtemp(prefix="newsfold-chaos-"))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o711)
-    blows = Blows(**given_)
-    print(blows, flush=True)
+    blows = Blows(**asked)
+    wrong = []
     try:
-        with servers(folder) as (postgres, broker):
-            chaos = Chaos(blows, folder, postgres, broker)
-            wrong = chaos.run()
+        for name in only or ("fire", *PROOFS):
+            began = time.monotonic()
+            place = folder / name
+            place.mkdir()
+            place.chmod(0o711)
+            with servers(place) as (postgres, broker):
+                if name == "fire":
+                    found = fire(blows, place, postgres, broker)
+                else:
+                    found = prove(name, place / "proof", postgres, broker, blows.seed, articles)
+            said = "\n".join(found) if found else "as it should be"
+            print(f"{name}: {time.monotonic() - began:.0f} s, {said}", flush=True)
+            wrong += found
     finally:
         if keep is None:
             shutil.rmtree(folder)
-    print(f"{chaos.seconds:.0f} s under fire, longest standstill {chaos.longest:.0f} s")
-    print("\n".join(wrong) if wrong else "nothing lost, nothing twice, same stories as the clean serial run")
     return 1 if wrong else 0
+
+
+def fire(blows: Blows, folder: Path, postgres: PostgresServer, broker: RedisServer) -> list[str]:
+    """Files under fire, and what is wrong afterwards."""
+    print(blows, flush=True)
+    chaos = Chaos(blows, folder, postgres, broker)
+    wrong = chaos.run()
+    print(f"{chaos.seconds:.0f} s under fire, longest standstill {chaos.longest:.0f} s")
+    return wrong
 
 
 if __name__ == "__main__":

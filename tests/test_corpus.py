@@ -67,6 +67,10 @@ def test_the_corpus_holds_every_relation(stream: list[Record]) -> None:
     assert 0.15 < sum(counted[name] for name in MIX) / len(stream) < 0.6
 
 
+def test_no_name_is_left_open(stream: list[Record]) -> None:
+    assert not any("\x00" in record["text"] + record["title"] for record in stream)
+
+
 def test_newsfold_is_not_given_the_labels(stream: list[Record]) -> None:
     fields = set().union(*map(given, islice(stream, 200)))
     assert fields == {"id", "title", "text", "published_at", "source", "url", "language"}

@@ -69,9 +69,9 @@ def test_a_claim_moves_files_whole_and_a_second_claim_gets_nothing(box: Inbox) -
 
 
 def test_small_files_share_a_batch_and_a_big_one_has_its_own() -> None:
-    files = [(Path(f"{n}"), size) for n, size in enumerate([10, 10, boxes.BATCH_BYTES, 10, *[1] * 150])]
+    files = [(Path(f"{n}"), size) for n, size in enumerate([10, 10, boxes.BATCH_BYTES, 10, *[1] * 300])]
     cut = [len(batch) for batch in boxes.batches(iter(files))]
-    assert cut == [2, 1, 100, 51]
+    assert cut == [2, 1, 250, 51]
 
 
 def test_a_finished_file_lies_under_its_day_and_nothing_is_left_of_its_batch(box: Inbox) -> None:

@@ -16,11 +16,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("worker", "models", "migrations")
 
 SHELL = (
-    "worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app", "worker.pulse", "worker.metrics",
+    "worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app", "worker.crew", "worker.hands",
+    "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.store", "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
-    "worker.regroup", "worker.rebuild", "worker.settings", "worker.logs",
+    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store",
+    "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
+    "worker.index", "worker.regroup", "worker.rebuild", "worker.prune", "worker.settings", "worker.logs",
 )  # fmt: skip
 SANDBOX = ("worker.sandbox", "worker.sandbox_child")
 QUEUE = ("celery", "kombu", "billiard", "redis")

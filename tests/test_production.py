@@ -1,6 +1,5 @@
 """The distributed form on real servers: pull any plug, lose nothing, and go on without a person."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,18 +7,20 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 import redis
 
 import migrations
 from models.engine import open_engine
-from tests.chaos import COMMAND, Blows, Chaos, Fleet, crash_postgres, ended, lose_redis
+from tests import proofs
+from tests.chaos import Blows, Chaos
 from tests.conduct import exported, opened, records, rows, write_jsonl
+from tests.fleet import COMMAND, Fleet, crash_postgres, ended, fleet_on, lose_redis, put, put_each
 from tests.servers import PostgresServer, RedisServer, free_port
 from worker import app as root
 from worker import inbox as boxes
@@ -41,24 +42,9 @@ def box(tmp_path: Path) -> Inbox:
     return made
 
 
-@contextmanager
-def fleet_on(box: Inbox, postgres_url: str, redis_url: str, workers: int, **extra: str) -> Iterator[Fleet]:
-    """A watcher and workers on a new database."""
-    engine = open_engine(postgres_url)
-    migrations.upgrade(engine)
-    engine.dispose()
-    logs = box.root.parent / "logs"
-    logs.mkdir()
-    with Fleet(box, postgres_url, redis_url, logs, workers, extra) as fleet:
-        yield fleet
-
-
 def drop(box: Inbox, first: int, count: int) -> None:
     """Drop so many files of one article each."""
-    for record in records(range(first, first + count)):
-        hidden = box.incoming / f".{record['id']}.json"
-        hidden.write_text(json.dumps(record))
-        hidden.rename(box.incoming / f"{record['id']}.json")
+    put_each(box, records(range(first, first + count)))
 
 
 def wait_for(reached: Callable[[], bool], fleet: Fleet, seconds: float = PATIENCE) -> None:
@@ -81,32 +67,15 @@ def test_under_fire_nothing_is_lost_or_doubled_and_the_stories_are_those_of_a_se
 
 
 def test_a_file_that_kills_its_worker_is_in_quarantine_after_three_attempts_and_all_around_it_are_done(
-    box: Inbox, postgres_url: str, redis_url: str, tmp_path: Path
+    postgres_url: str, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "if 'worker.commands.consume' in sys.orig_argv:\n"
-        "    from worker import pipeline\n"
-        "    prepare = pipeline.prepare\n"
-        "    def deadly(article, *rest):\n"
-        "        return os.kill(os.getpid(), 9) if 'nightshade' in article.text else prepare(article, *rest)\n"
-        "    pipeline.prepare = deadly\n"
-    )
-    (box.incoming / "r050-deadly.json").write_text(json.dumps({"id": "deadly", "text": "nightshade in the reservoir"}))
-    drop(box, 0, 250)
-    with fleet_on(box, postgres_url, redis_url, 1, PYTHONPATH=str(tmp_path)) as fleet:
-        wait_for(lambda: ended(box) == 251, fleet, 90)
-    assert sorted(path.name for path in box.failed.glob("*.json")) == [
-        "r050-deadly.json",
-        "r050-deadly.json.error.json",
-    ]
-    engine = open_engine(postgres_url)
-    states = rows(engine, "SELECT state, count(*) AS files FROM deliveries GROUP BY state ORDER BY state")
-    assert states == [{"state": "done", "files": 250}, {"state": "failed", "files": 1}]
-    (deadly,) = rows(engine, "SELECT attempts, error FROM deliveries WHERE state = 'failed'")
-    assert deadly["attempts"] == 3
-    assert "gave up after 3 attempts" in deadly["error"]
-    engine.dispose()
+    assert proofs.killer(tmp_path, postgres_url, redis_server, 250, 1) == []
+
+
+def test_one_big_file_is_worked_off_by_all_workers_and_small_ones_need_not_wait(
+    postgres_url: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    assert proofs.big(tmp_path, postgres_url, redis_server, 1_200, 2, 1) == []
 
 
 def test_after_a_server_was_away_files_move_again_without_a_person(
@@ -139,15 +108,14 @@ def test_asked_to_stop_a_worker_leaves_a_big_file_to_the_next_and_nothing_counts
 ) -> None:
     with fleet_on(box, postgres_url, redis_url, 1) as fleet:
         engine = open_engine(postgres_url)
-        (box.incoming / ".big.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(range(3000))))
-        (box.incoming / ".big.jsonl").rename(box.incoming / "big.jsonl")
+        put(box, "big.jsonl", b"".join(orjson.dumps(record) + b"\n" for record in records(range(3000))))
         at = "SELECT position, attempts FROM deliveries WHERE position > 0"
         wait_for(lambda: bool(rows(engine, at)), fleet)
         fleet.processes["worker-0"].terminate()
         assert fleet.processes["worker-0"].wait(supervise.GRACE) == 0, fleet.said()
         (left,) = rows(engine, at)
         assert left["position"] < 3000
-        assert left["attempts"] == 1
+        assert left["attempts"] == 0
         fleet.tend()
         wait_for(lambda: ended(box) == 1, fleet)
         (ledger,) = rows(engine, "SELECT state, received, new FROM deliveries")

@@ -1,11 +1,13 @@
 """The composition root: settings, engine, pipeline and the Celery app. Importing it connects to nothing."""
 
 import socket
+from collections.abc import Sequence
 from functools import cache
 from os import getpid
+from typing import Any, Protocol
 
 from billiard.process import current_process
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_process_init, worker_shutting_down
 from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
@@ -24,7 +26,33 @@ settings = Settings.from_environment()
 inbox = Inbox(settings.inbox)
 pulse = Pulse.inherited()
 
-app = Celery("newsfold", broker=settings.broker_url, include=["worker.tasks"])
+
+class Local(Protocol):
+    """Where tasks go that need no broker."""
+
+    def put(self, name: str, arguments: Sequence[object]) -> None:
+        """Send a task."""
+
+    def length(self) -> int:
+        """How many tasks wait."""
+
+
+local: Local | None = None
+"""Set by `newsfold run`, in all its processes."""
+
+
+class SendableTask(Task):  # type: ignore[misc]
+    """A task that goes to the broker, or to this machine's own processes."""
+
+    def apply_async(self, args: Sequence[object] = (), *more: Any, **options: Any) -> Any:
+        """See celery.Task."""
+        if local is None:
+            return super().apply_async(args, *more, **options)
+        local.put(self.name, args)
+        return None
+
+
+app = Celery("newsfold", broker=settings.broker_url, include=["worker.tasks"], task_cls=SendableTask)
 app.conf.update(
     task_serializer="json",
     accept_content=["json"],
@@ -42,7 +70,7 @@ app.conf.update(
     # What is in hand goes on while the broker is away; that it cannot be acknowledged harms nobody.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_transport_options=(
-        {"polling_interval": 0.05}
+        {}
         if settings.embedded
         else {
             "visibility_timeout": 4 * HARD_LIMIT,
@@ -90,6 +118,8 @@ def node_name() -> str:
 
 def queue_length() -> int:
     """How many tasks wait. Raises kombu's OperationalError when the broker is away."""
+    if local is not None:
+        return local.length()
     with app.connection_for_write() as connection, connection.channel() as channel:
         try:
             return int(channel.queue_declare(QUEUE, passive=True).message_count)
@@ -106,4 +136,4 @@ def engine() -> Engine:
 @cache
 def pipeline() -> Pipeline:
     """This process's pipeline."""
-    return Pipeline.open(engine())
+    return Pipeline.open(engine(), settings.window)

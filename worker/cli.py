@@ -80,7 +80,7 @@ def ingest(paths: tuple[Path, ...], json_: bool) -> None:
 
 @cli.command()
 def run() -> None:
-    """Watch the inbox and work it off, in one process (SQLite, no broker)."""
+    """Watch the inbox and work it off on all cores of this machine (SQLite, no broker)."""
     from worker.commands import serve
 
     with database(write=True):
@@ -219,7 +219,27 @@ def rebuild() -> None:
 
     with database(write=True) as engine, Progress() as bars:
         steps = {name: bars.add_task(name, total=None) for name in ("index", "link")}
-        again(engine, lambda step, done, total: bars.update(steps[step], completed=done, total=total))
+        again(
+            engine,
+            lambda step, done, total: bars.update(steps[step], completed=done, total=total),
+            Settings.from_environment().window,
+        )
+
+
+@cli.command()
+@click.option("--older-than", "age", required=True, metavar="AGE", help="Such as 90d or 12w, by publication.")
+@click.option("--delete", "deleting", is_flag=True, help="Delete articles, texts and emptied stories as well.")
+@click.option("--dry-run", is_flag=True, help="Count what would go, changing nothing.")
+@as_json
+def prune(age: str, deleting: bool, dry_run: bool, json_: bool) -> None:
+    """Take old texts out of the index: they stay in their stories, and nothing new is matched to them.
+
+    With --delete they leave the database. Workers may go on. Doing it twice changes nothing.
+    """
+    from worker.commands import prune as command
+
+    with database(write=not dry_run) as engine:
+        sys.exit(command.run(engine, age, deleting=deleting, dry_run=dry_run, json_=json_))
 
 
 @cli.command()

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,10 +24,14 @@ import orjson
 
 JUNK = {"thumbs.db", "desktop.ini", ".ds_store"}
 UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
-BATCH_FILES = 100
+BATCH_FILES = 250
 BATCH_BYTES = 8 << 20
 LOCK = ".lock"
 """Lies in a batch's folder; whoever works on the batch holds it. Hidden, so no file dropped has this name."""
+HELPERS = ".helpers"
+"""Beside it; held, together, by all who work on parts of the batch's big files."""
+PARTS = ".parts"
+"""The folder for their spools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +150,40 @@ def hold(inbox: Inbox, batch: str) -> Iterator[bool]:
     The kernel lets go when the holder dies, however it dies: so a batch that nobody holds is nobody's work, and no
     clock is needed to say so. A file system without locks lets everybody in: work done twice changes nothing.
     """
+    with hold_file(inbox.processing / batch / LOCK) as ours:
+        yield ours
+
+
+@contextmanager
+def hold_file(path: Path, mode: int = fcntl.LOCK_EX) -> Iterator[bool]:
+    """The same for one file, which is made if it is missing; not ours if its folder is gone."""
     try:
-        descriptor = os.open(inbox.processing / batch / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except FileNotFoundError:
         yield False
         return
     try:
-        yield _locked(descriptor)
+        yield _locked(descriptor, mode)
     finally:
         os.close(descriptor)
 
 
+@contextmanager
+def helping(inbox: Inbox, batch: str) -> Iterator[Path]:
+    """Be seen to work on parts of a batch; yields the folder for their spools."""
+    folder = inbox.processing / batch
+    with hold_file(folder / HELPERS, fcntl.LOCK_SH):
+        yield folder / PARTS
+
+
 def held(inbox: Inbox, batch: str) -> bool:
     """Tell whether somebody works on a batch now."""
+    return any(_held(inbox.processing / batch / name) for name in (LOCK, HELPERS))
+
+
+def _held(path: Path) -> bool:
     try:
-        descriptor = os.open(inbox.processing / batch / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -169,9 +192,9 @@ def held(inbox: Inbox, batch: str) -> bool:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -192,23 +215,26 @@ def finish(inbox: Inbox, path: Path, relative: Path, error: str | None, now: dat
     Does nothing when another worker has moved it already.
     """
     folder = inbox.failed if error is not None else inbox.done / f"{now.astimezone(UTC):%Y-%m-%d}"
-    try:
-        end = _move(path, folder / relative)
-    except FileNotFoundError:
-        return
-    if error is not None:
-        report = end.with_name(_fitting(end.name, ".error.json"))
-        temporary = report.with_name(f".{secrets.token_hex(8)}.tmp")
-        reason = {"file": printable(relative), "error": error, "failed_at": now.isoformat()}
-        temporary.write_bytes(orjson.dumps(reason, option=orjson.OPT_INDENT_2) + b"\n")
-        temporary.replace(report)
+
+    def report(end: Path) -> None:
+        if error is not None:
+            beside = end.with_name(_fitting(end.name, ".error.json"))
+            temporary = beside.with_name(f".{secrets.token_hex(8)}.tmp")
+            reason = {"file": printable(relative), "error": error, "failed_at": now.isoformat()}
+            temporary.write_bytes(orjson.dumps(reason, option=orjson.OPT_INDENT_2) + b"\n")
+            temporary.replace(beside)
+
+    with suppress(FileNotFoundError):
+        _move(path, folder / relative, report)
 
 
 def clear(inbox: Inbox, batch: str) -> bool:
     """Remove a batch's folders when no file is left in them; return whether they are gone."""
     folder = inbox.processing / batch
     if next(walk(folder), None) is None:
-        (folder / LOCK).unlink(missing_ok=True)
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        for name in (LOCK, HELPERS):
+            (folder / name).unlink(missing_ok=True)
         _remove_empty(folder)
     return not folder.exists()
 
@@ -226,7 +252,8 @@ def printable(path: Path) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
-def _move(path: Path, target: Path) -> Path:
+def _move(path: Path, target: Path, arrived: Callable[[Path], None] = lambda end: None) -> Path:
+    """Move a file to `target` or, if that is taken, beside it; `arrived` is told where, before the old place goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count():
         free = target if number == 0 else target.with_name(_fitting(target.name, f"~{number}"))
@@ -236,6 +263,7 @@ def _move(path: Path, target: Path) -> Path:
             os.link(path, free, follow_symlinks=False)
         except FileExistsError:
             if free.samefile(path):
+                arrived(free)
                 path.unlink()
                 return free
             continue
@@ -245,7 +273,9 @@ def _move(path: Path, target: Path) -> Path:
             if free.exists():  # a file system without hard links: check, then rename
                 continue
             shutil.move(path, free)
+            arrived(free)
             return free
+        arrived(free)
         path.unlink()
         return free
     raise AssertionError("unreachable: itertools.count does not end")

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, func, or_, select
 
 from models.dialect import one_of
 from models.tables import Article, Match, Text
 from worker.core import match
-from worker.core.article import EPOCH, plausible
+from worker.core.article import EPOCH, came_out
+from worker.core.cells import place
+from worker.core.fingerprint import DEFAULT_SEED
+from worker.core.verify import Told
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -23,12 +25,13 @@ class Known:
 
     id: int
     digest: bytes
-    headline_words: int
     length: int
     """In words."""
     revision: int
     article_id: int
     profile: match.Profile
+    places: frozenset[int]
+    """Where its keys are posted (`worker.core.cells.place`)."""
     updated: int
     """When its earliest version was made, POSIX seconds: tells versions of one item apart that share a first
     publication."""
@@ -46,18 +49,21 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
     for row in connection.execute(select(*columns).where(one_of(connection, Article.text_id, ids))):
         appearances[row.text_id].append(row)
     rows = select(
-        Text.id, Text.digest, Text.headline_words, (func.length(Text.words) / 4).label("length"), Text.revision,
+        Text.id, Text.digest, (func.length(Text.words) / 4).label("length"), Text.revision,
         Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
     )  # fmt: skip
     return {
         row.id: Known(
             id=row.id,
             digest=row.digest,
-            headline_words=row.headline_words,
             length=int(row.length),
             revision=row.revision,
             article_id=min(appearances[row.id], key=_speaks_first).id,
             profile=_profile(appearances[row.id]),
+            places=frozenset(
+                place(came_out(seen.published_at, seen.received_at, seen.embargoed_until), row.digest, DEFAULT_SEED)
+                for seen in appearances[row.id]
+            ),
             updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
             story=(row.story_id, row.relation, row.jaccard, row.containment, row.withdrawn),
         )
@@ -65,18 +71,19 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
     }
 
 
-def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, NDArray[np.uint32]]:
-    """Read the word hashes of texts."""
-    rows = connection.execute(select(Text.id, Text.words).where(one_of(connection, Text.id, ids)))
-    return {row.id: np.frombuffer(row.words, dtype="<u4").astype(np.uint32) for row in rows}
+def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, Told]:
+    """Read the word hashes of texts, and how many of them are the headline's."""
+    columns = select(Text.id, Text.words, Text.headline_words)
+    return {
+        row.id: (np.frombuffer(row.words, dtype="<u4").astype(np.uint32, copy=False), row.headline_words)
+        for row in connection.execute(columns.where(one_of(connection, Text.id, ids)))
+    }
 
 
 def _published(row: AnyRow) -> float | None:
-    """When it came out, POSIX seconds: an embargoed item when its embargo ends, so that it leads no story before."""
-    time = plausible(row.published_at, row.received_at)
-    if time is None or row.embargoed_until is None:
-        return None if time is None else time.timestamp()
-    return float(max(time, row.embargoed_until).timestamp())
+    """When it came out, POSIX seconds."""
+    time = came_out(row.published_at, row.received_at, row.embargoed_until)
+    return None if time is None else time.timestamp()
 
 
 def _speaks_first(row: AnyRow) -> tuple[bool, float, bool, str, bytes]:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.dialect import insert_new, one_of
-from models.tables import Article, Delivery, Rejection
+from models.tables import Article, Delivery, Part, Rejection
 
 ATTEMPTS = 3
+GAVE_UP = f"gave up after {ATTEMPTS} attempts"
+"""How the error of a file, and the reason of a record, begins that its worker died on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,24 @@ def open_entries(connection: Connection, drops: Sequence[Drop]) -> list[Entry]:
         for drop in sorted(drops, key=lambda drop: drop.claim)
     ]
     connection.execute(insert_new(connection, Delivery), rows)
-    listed = select(Delivery.__table__).where(Delivery.claim.in_([drop.claim for drop in drops]))
-    found = {row.claim: row for row in connection.execute(listed)}
-    return [
-        Entry(row.id, drop, row.state, row.attempts, row.position, row.received_at)
-        for drop in drops
-        for row in [found[drop.claim]]
-    ]
+    found = known(connection, {drop.claim: drop.file for drop in drops})
+    return [found[drop.claim] for drop in drops]
+
+
+def known(connection: Connection, claims: Mapping[str, Path]) -> dict[str, Entry]:
+    """Read the entries there are of these claims; each is given with where its file lies."""
+    listed = select(Delivery.__table__).where(Delivery.claim.in_(claims))
+    return {
+        row.claim: Entry(
+            row.id,
+            Drop(claims[row.claim], row.path, row.claim, row.source, row.size, row.sha256),
+            row.state,
+            row.attempts,
+            row.position,
+            row.received_at,
+        )
+        for row in connection.execute(listed)
+    }
 
 
 def count_attempt(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -74,17 +87,27 @@ def count_attempt(connection: Connection, entries: Sequence[Entry]) -> None:
     connection.execute(update(Delivery).where(ids).values(values))
 
 
+def take_back(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Uncount an attempt that ended for no fault of these files."""
+    here = one_of(connection, Delivery.id, [entry.id for entry in entries]), Delivery.attempts > 0
+    connection.execute(update(Delivery).where(*here).values(attempts=Delivery.attempts - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """How far a file has come: records stored or rejected so far, and the rejected ones (record, position, reason)."""
+    """How far a file has come, or a part of one: records stored or rejected, and the rejected ones.
+
+    Those as (record, position, reason); `record` counts from the file's first.
+    """
 
     delivery_id: int
     position: int
     rejected: Sequence[tuple[int, str, str]]
+    part: int | None = None
 
 
 def advance(connection: Connection, files: Sequence[Advance]) -> None:
-    """Note how far files have come: progress, so their attempts start over."""
+    """Note how far files and parts have come: progress, so their attempts start over."""
     rows = [
         {"delivery_id": file.delivery_id, "record": record, "position": where, "reason": reason}
         for file in files
@@ -94,9 +117,19 @@ def advance(connection: Connection, files: Sequence[Advance]) -> None:
         connection.execute(insert_new(connection, Rejection), rows)
     here = Delivery.id == bindparam("delivery"), Delivery.position < bindparam("reached")
     values = {"position": bindparam("reached"), "attempts": 1, "touched_at": datetime.now(UTC)}
-    reached = [{"delivery": file.delivery_id, "reached": file.position} for file in files]
+    reached = [{"delivery": file.delivery_id, "reached": file.position} for file in files if file.part is None]
     if reached:
         connection.execute(update(Delivery).where(*here).values(values), reached)
+    for file in files:
+        if file.part is not None:
+            _advance_part(connection, file)
+
+
+def _advance_part(connection: Connection, file: Advance) -> None:
+    here = Part.delivery_id == file.delivery_id, Part.number == file.part, Part.position < file.position
+    connection.execute(update(Part).where(*here).values(position=file.position, attempts=1))
+    touched = update(Delivery).where(Delivery.id == file.delivery_id).values(touched_at=datetime.now(UTC))
+    connection.execute(touched)
 
 
 def close(connection: Connection, errors: Mapping[int, str | None]) -> None:

@@ -5,22 +5,25 @@ may have added an appearance to one of the texts; `revision` tells, and the roun
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, String, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 from sqlalchemy.orm import aliased
 
-from models.dialect import one_of
+from models.dialect import lock_links, one_of
 from models.engine import look, transact
-from models.tables import Article, Match, Text, TextKey
+from models.tables import Article, Match, Text
 from worker.core import match
-from worker.core.candidates import propose, share_passage
-from worker.core.evidence import Evidence, compare
+from worker.core.cells import leads, within
+from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
+from worker.core.verify import Side, Told, promising, verify
+from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells
 from worker.known import Known, component, load, load_words
 from worker.regroup import regroup, update_rows
 
@@ -30,74 +33,105 @@ class _GroundMovedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Link:
+    """A match to be stored."""
+
+    first: int
+    """Which of the two texts the evidence has as a."""
+    evidence: Evidence
+    decision: match.Decision
+    keys: NDArray[np.int32] | None
+    """The index keys both texts have; None of versions of one item, of which none are asked for."""
+    shared: int
+    """What those count that led from one to the other when the index was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """What was read and decided, to be applied if it still holds."""
 
     targets: list[int]
     texts: Mapping[int, Known]
-    compared: set[tuple[int, int]]
-    matches: Mapping[tuple[int, int], tuple[Evidence, match.Decision]]
+    compared: set[Pair]
+    links: Mapping[Pair, _Link]
+    halved: Halved
     component: set[int]
 
 
-def link(engine: Engine, text_ids: Sequence[int], index_version: int) -> None:
-    """Match texts against everything stored and regroup the stories they touch. Idempotent."""
-    if not text_ids:
-        return
-    while True:
-        plan = look(engine, partial(_gather, targets=sorted(text_ids)))
+def link(engine: Engine, text_ids: Sequence[int], index_version: int, window: int | None) -> None:
+    """Match texts against everything stored and regroup the stories they touch. Idempotent.
+
+    Texts that came out more than `window` days apart are not compared (None: all are).
+    """
+    targets = sorted(text_ids)
+    seen = Seen()
+    while targets:
+        plan = look(engine, partial(_gather, targets=targets, window=window, seen=seen))
         try:
-            transact(engine, partial(_apply, plan=plan, index_version=index_version))
+            if isinstance(plan, _Plan):
+                transact(engine, partial(_apply, plan=plan, index_version=index_version))
+                return
+            transact(engine, partial(_halve, overfull=plan))
         except _GroundMovedError:
-            continue
-        return
+            seen = Seen()
 
 
 # --- gather -------------------------------------------------------------------------------------------------------
 
 
-def _gather(connection: Connection, targets: list[int]) -> _Plan:
-    words = load_words(connection, targets)
+def _gather(connection: Connection, targets: list[int], window: int | None, seen: Seen) -> _Plan | set[Pair]:
+    """Read and decide; or say which cells of the index are overfull and have to be halved first."""
+    texts, told = load(connection, targets), load_words(connection, targets)
+    keys = {text: index_keys(words) for text, (words, _) in told.items()}
+    found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets}, seen)
+    if found.overfull:
+        return found.overfull
     versions = _same_item(connection, targets)
-    proposed = _share_keys(connection, words) | versions
-    words |= load_words(connection, sorted({text for pair in proposed for text in pair} - words.keys()))
-    compared = _passing(proposed, words, set(targets))
-    texts = load(connection, sorted({text for pair in compared for text in pair} | set(targets)))
-    matches = {}
-    for a, b in sorted(compared):
-        one, two = texts[a], texts[b]
-        evidence = compare(words[a], one.headline_words, words[b], two.headline_words)
-        decision = match.decide(evidence, one.profile, two.profile)
-        if decision.relation is not None:
-            matches[a, b] = (evidence, decision)
+    pairs = found.shared.keys() | versions
+    told |= load_words(connection, sorted({text for pair in pairs for text in pair} - told.keys()))
+    hopeful = _promising(found.shared.keys() - versions, told, texts) | versions
+    texts |= load(connection, sorted({text for pair in hopeful for text in pair} - texts.keys()))
+    links = {}
+    for pair, first, (evidence, decision) in _verified(hopeful, told, texts, set(targets)):
+        if pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window):
+            one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
+            both = None if pair in versions else np.intersect1d(one, two, assume_unique=True)
+            links[pair] = _Link(first, evidence, decision, both, found.shared.get(pair, 0))
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
-    near = {text for pair in matches.keys() | versions for text in pair} | set(targets)
-    return _Plan(targets, texts, compared, matches, component(connection, near)[0])
+    near = {text for pair in links.keys() | versions for text in pair} | set(targets)
+    return _Plan(targets, texts, pairs, links, found.halved, component(connection, near)[0])
 
 
-def _passing(
-    proposed: Iterable[tuple[int, int]], words: Mapping[int, NDArray[np.uint32]], targets: Collection[int]
-) -> set[tuple[int, int]]:
-    """The proposed pairs that share a passage."""
-    by_target = defaultdict(list)
-    for a, b in proposed:
-        target, other = (a, b) if a in targets else (b, a)
-        by_target[target].append(other)
+def _promising(pairs: Collection[Pair], told: Mapping[int, Told], targets: Collection[int]) -> set[Pair]:
+    """The pairs that could be one story, as far as their words tell."""
     return {
-        (min(target, other), max(target, other))
-        for target, others in by_target.items()
-        for other, shares in zip(others, share_passage(words[target], [words[o] for o in others]), strict=True)
-        if shares
+        (min(target, others[at]), max(target, others[at]))
+        for target, others in _by_target(pairs, targets).items()
+        for at in promising(told[target], [told[other] for other in others])
     }
 
 
-def _share_keys(connection: Connection, words: Mapping[int, NDArray[np.uint32]]) -> set[tuple[int, int]]:
-    """Pairs (smaller id first) of these texts with any other that share enough index keys."""
-    keys = {text: index_keys(own) for text, own in words.items()}
-    return propose(keys, *_postings(connection, np.unique(np.concatenate(list(keys.values())))))
+def _verified(
+    pairs: Collection[Pair], told: Mapping[int, Told], texts: Mapping[int, Known], targets: Collection[int]
+) -> Iterator[tuple[Pair, int, tuple[Evidence, match.Decision]]]:
+    """The pairs that are one story, which of the two is a, and why."""
+    for target, others in _by_target(pairs, targets).items():
+        side, *sides = (Side(*told[text], texts[text].profile) for text in (target, *others))
+        for other, found in zip(others, verify(side, sides), strict=True):
+            if found is not None:
+                yield (min(target, other), max(target, other)), target, found
 
 
-def _same_item(connection: Connection, ids: Sequence[int]) -> set[tuple[int, int]]:
+def _by_target(pairs: Collection[Pair], targets: Collection[int]) -> dict[int, list[int]]:
+    """Each target with all its candidates, so that what is computed of it serves for all."""
+    others = defaultdict(list)
+    for a, b in sorted(pairs):
+        target, other = (a, b) if a in targets else (b, a)
+        others[target].append(other)
+    return others
+
+
+def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
     """Pairs of these texts with any other that appeared under the same source and id, or the same URL."""
     pairs = set()
     twin = aliased(Article)
@@ -112,27 +146,15 @@ def _same_item(connection: Connection, ids: Sequence[int]) -> set[tuple[int, int
     return pairs
 
 
-def _postings(connection: Connection, keys: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read the index: (key, text) rows of those keys that more than one text has, as two arrays.
-
-    One string a key instead of one row a posting: most of the time went into making rows.
-    """
-    listed = func.aggregate_strings(cast(TextKey.text_id, String), ",")
-    query = select(TextKey.key, func.count(), listed).where(one_of(connection, TextKey.key, keys.tolist()))
-    found = connection.execute(query.group_by(TextKey.key).having(func.count() > 1)).all()
-    texts = (
-        np.fromstring(",".join(row[2] for row in found), dtype=np.int64, sep=",") if found else np.empty(0, np.int64)
-    )
-    return np.repeat(np.array([row[0] for row in found], np.int64), [row[1] for row in found]), texts
-
-
 # --- apply --------------------------------------------------------------------------------------------------------
 
 
 def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
+    lock_links(connection, alone=False)
     _lock(connection, plan)
+    links = _still_led_to(connection, plan)
     _, edges = component(connection, plan.component)
-    _write_matches(connection, plan, edges.keys() & plan.compared, index_version)
+    _write_matches(connection, links, edges.keys() & plan.compared, index_version)
     members, edges = component(connection, plan.component)
     if not members <= plan.component:  # another worker linked something to these texts in the meantime
         raise _GroundMovedError
@@ -140,6 +162,54 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
     update_rows(connection, Text, rows)
     regroup(connection, sorted(members), edges)
     connection.execute(update(Text).where(one_of(connection, Text.id, plan.targets)).values(linked=True))
+
+
+def _still_led_to(connection: Connection, plan: _Plan) -> dict[Pair, _Link]:
+    """The links less those whose keys lead there no more: another worker may have halved cells since they were read."""
+    asked = [link.keys for link in plan.links.values() if link.keys is not None]
+    now = halved_cells(connection, np.unique(np.concatenate(asked)).tolist()) if asked else {}
+    changed = {key: split for key, split in now.items() if split != plan.halved.get(key, set())}
+    links = dict(plan.links)
+    for (a, b), link in plan.links.items() if changed else ():
+        own = () if link.keys is None else changed.keys() & set(link.keys.tolist())
+        places = plan.texts[a].places, plan.texts[b].places
+        lost = sum(leads(*places, plan.halved.get(key, ())) and not leads(*places, changed[key]) for key in own)
+        links[a, b] = replace(link, shared=link.shared - lost)
+        if link.keys is not None and link.shared <= lost:
+            del links[a, b]
+    return links
+
+
+def _halve(connection: Connection, overfull: set[Pair]) -> None:
+    """Halve cells of common keys, and take back the matches that no other keys lead to.
+
+    What was matched before a key became common must end as what comes after does; so nobody links meanwhile.
+    """
+    lock_links(connection, alone=True)
+    halving = halve(connection, overfull)
+    if not halving.cut:
+        return
+    texts = load(connection, sorted({text for pair in halving.cut for text in pair}))
+    lost: dict[Pair, int] = {}
+    for (a, b), keys in halving.cut.items():
+        places = texts[a].places, texts[b].places
+        lost[a, b] = sum(not leads(*places, halving.after[key]) for key in keys)  # they led there before
+    pair = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
+    cut = [{"a": a, "b": b, "lost": less} for (a, b), less in sorted(lost.items()) if less]
+    if not cut:
+        return
+    less = update(Match).where(*pair).values(shared_keys=Match.shared_keys - bindparam("lost"))
+    connection.execute(less, cut)
+    firsts = one_of(connection, Match.text_a, [row["a"] for row in cut])
+    doomed = select(Match.text_a, Match.text_b).where(firsts, Match.shared_keys < 1)
+    gone = {(row.text_a, row.text_b) for row in connection.execute(doomed)}
+    if not gone:
+        return
+    members, edges = component(connection, sorted({text for ends in gone for text in ends}))
+    locked = select(Text.id).where(one_of(connection, Text.id, sorted(members))).order_by(Text.id)
+    connection.execute(locked.with_for_update()).all()
+    connection.execute(delete(Match).where(*pair), [{"a": a, "b": b} for a, b in sorted(gone)])
+    regroup(connection, sorted(members), {ends: edge for ends, edge in edges.items() if ends not in gone})
 
 
 def _lock(connection: Connection, plan: _Plan) -> None:
@@ -152,28 +222,33 @@ def _lock(connection: Connection, plan: _Plan) -> None:
 
 
 def _write_matches(
-    connection: Connection, plan: _Plan, stored: Collection[tuple[int, int]], index_version: int
+    connection: Connection, links: Mapping[Pair, _Link], stored: Collection[Pair], index_version: int
 ) -> None:
     """Replace what is stored of the compared pairs, and of no others: those are another worker's."""
     if stored:
         pair = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
         connection.execute(delete(Match).where(*pair), [{"a": a, "b": b} for a, b in stored])
-    rows = [
-        {
-            "text_a": a,
-            "text_b": b,
-            "relation": decision.relation,
-            "strength": decision.strength,
-            "jaccard": evidence.jaccard,
-            "containment_a": evidence.containment_a,
-            "containment_b": evidence.containment_b,
-            "shared_words": evidence.shared_words,
-            "longest_passage": evidence.longest_passage,
-            "passages": [list(passage) for passage in evidence.passages],
-            "reasons": list(decision.reasons),
-            "index_version": index_version,
-        }
-        for (a, b), (evidence, decision) in sorted(plan.matches.items())
-    ]
+    rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
     if rows:
         connection.execute(insert(Match), rows)
+
+
+def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
+    evidence, decision = link.evidence, link.decision
+    turned = -1 if link.first != pair[0] else 1
+    containment = (evidence.containment_a, evidence.containment_b)[::turned]
+    return {
+        "text_a": pair[0],
+        "text_b": pair[1],
+        "relation": decision.relation,
+        "strength": decision.strength,
+        "jaccard": evidence.jaccard,
+        "containment_a": containment[0],
+        "containment_b": containment[1],
+        "shared_words": evidence.shared_words,
+        "longest_passage": evidence.longest_passage,
+        "passages": [[*passage[:2][::turned], passage[2]] for passage in evidence.passages],
+        "reasons": list(decision.reasons),
+        "shared_keys": None if link.keys is None else link.shared,
+        "index_version": index_version,
+    }

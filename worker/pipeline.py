@@ -3,8 +3,8 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,19 +14,19 @@ from typing import Self
 
 import structlog
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from models.dialect import insert_new, one_of
-from models.engine import look, reading, transact
-from models.tables import Article as ArticleRow
-from models.tables import IndexVersion, StockLine, Text
-from worker import inbox, ledger, linking, store
+from models.dialect import insert_new
+from models.engine import look, reading, transact, writing
+from models.tables import IndexVersion, StockLine
+from worker import inbox, ledger, leftovers, linking, store
 from worker.core.article import Article, Rejected
 from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
-from worker.core.fingerprint import INDEX_VERSION, fingerprint
+from worker.core.fingerprint import fingerprint
 from worker.core.language import language_of
 from worker.core.normalise import canonical_url, normalise
+from worker.index import index_name
 from worker.sandbox import SandboxError, parse_file
 
 log = structlog.get_logger()
@@ -55,173 +55,258 @@ class Outcome:
     rejected: int
     error: str | None
     finished_at: datetime
+    """Of a file still `received`, which goes on in parts: when it was touched last."""
+
+
+class PauseError(BaseException):
+    """The time for these files is over. Not an Exception: nobody is to take it for their fault."""
+
+
+BLAMELESS = (OperationalError, SandboxError, PauseError)
+"""What ends an attempt through the database's, the machine's or nobody's fault."""
 
 
 @dataclass(slots=True)
-class _Open:
-    """A file being worked on."""
+class Open:
+    """A file being worked on, or a part of one."""
 
     entry: ledger.Entry
+    part: int | None = None
     position: int = 0
     waiting: list[store.Incoming] = field(default_factory=list)
     rejected: list[tuple[int, str, str]] = field(default_factory=list)
     error: str | None = None
+    big: bool = False
+    """Whether it was left off after so many records that the rest goes in parts."""
 
 
 class Pipeline:
     """The two transactions, and the order in which files go through them."""
 
-    def __init__(self, engine: Engine, index_version: int, stock: frozenset[int]) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, index_version: int, stock: frozenset[int], window: int | None) -> None:
+        self.engine = engine
+        self.window = window
         self._index_version = index_version
         self._stock = stock
 
     @classmethod
-    def open(cls, engine: Engine) -> Self:
-        """Check the index version, entering it when the database is new. Raises IndexVersionError."""
+    def open(cls, engine: Engine, window: int | None = None) -> Self:
+        """Check the index version, entering it when the database is new. Raises IndexVersionError.
+
+        `window`: days between publications beyond which texts are not compared; None compares them all.
+        """
         with reading(engine) as connection:
             newest = select(IndexVersion.id, IndexVersion.name).order_by(IndexVersion.id.desc())
             row = connection.execute(newest).first()
             stock = frozenset(connection.scalars(select(StockLine.key)))
         if row is None:
-            entry = {"name": index_name(stock), "created_at": datetime.now(UTC)}
+            entry = {"name": index_name(stock, window), "created_at": datetime.now(UTC)}
             transact(engine, lambda connection: connection.execute(insert_new(connection, IndexVersion), entry))
-            return cls.open(engine)
-        if row.name != index_name(stock):
+            return cls.open(engine, window)
+        if row.name != index_name(stock, window):
             raise IndexVersionError(
-                f"the database is indexed as {row.name!r}, this newsfold makes {index_name(stock)!r}: "
+                f"the database is indexed as {row.name!r}, this newsfold makes {index_name(stock, window)!r}: "
                 "run `newsfold rebuild`"
             )
-        return cls(engine, row.id, stock)
+        return cls(engine, row.id, stock, window)
 
     def ingest(
-        self, drops: Sequence[ledger.Drop], progress: Callable[[int], object] = lambda articles: None
+        self,
+        drops: Sequence[ledger.Drop],
+        progress: Callable[[int], object] = lambda articles: None,
+        most: int | None = None,
     ) -> Iterator[Outcome]:
         """Ingest files and yield how each ended, after it is in the database for good.
 
-        `progress` hears of articles as they are linked. Files share transactions at their first attempt; when that
-        fails in a way nobody foresaw, or the worker died, each is tried alone, so that it takes no other down.
+        `progress` hears of articles as they are linked, and may raise PauseError. Files share transactions at their
+        first attempt; when that fails in a way nobody foresaw, or the worker died, each is tried alone, so that it
+        takes no other down. A file of more than `most` records is left off after those, with the state `received`: the
+        rest is for `worker.parts`.
         """
-        entries = transact(self._engine, lambda connection: ledger.open_entries(connection, drops))
-        ended = [entry for entry in entries if entry.state != "received"]
-        left = [entry for entry in entries if entry.state == "received"]
+        entries = transact(self.engine, lambda connection: ledger.open_entries(connection, drops))
+        ended = [entry for entry in entries if entry.state != "received" or _is_big(entry, most)]
+        left = [entry for entry in entries if entry.state == "received" and not _is_big(entry, most)]
         given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
         fresh = [entry for entry in left if not entry.attempts]
         alone = [entry for entry in left if 0 < entry.attempts < ledger.ATTEMPTS]
         yield from self._outcomes(ended)
-        reason = f"gave up after {ledger.ATTEMPTS} attempts: each time the worker died on it"
-        yield from self._close([_Open(entry, error=reason) for entry in given_up], link=False)
+        reason = f"{ledger.GAVE_UP}: each time the worker died on it"
+        yield from self._close([Open(entry, error=reason) for entry in given_up], link=False)
         finished = set()
         try:
-            for outcome in self._together(fresh, progress):
+            for outcome in self._together(fresh, progress, most):
                 finished.add(outcome.drop.claim)
                 yield outcome
-        except (OperationalError, SandboxError):
+        except BLAMELESS:
+            self.take_back([one for one in fresh if one.drop.claim not in finished])
             raise
         except Exception:
             log.exception("batch failed, its files are tried one by one", files=len(fresh))
         for entry in [one for one in fresh if one.drop.claim not in finished] + alone:
-            yield from self._alone(entry, progress)
+            yield from self._alone(entry, progress, most)
+
+    def take_back(self, entries: Sequence[ledger.Entry]) -> None:
+        """Uncount an attempt, if the database can be reached at once."""
+        self.quickly(partial(ledger.take_back, entries=entries))
+
+    def quickly(self, work: Callable[[Connection], object]) -> None:
+        """Do what is good to have, if the database can be reached at once."""
+        with suppress(SQLAlchemyError), writing(self.engine) as connection:
+            work(connection)
 
     def link(self, text_ids: Sequence[int]) -> None:
         """Link texts that are stored already."""
-        linking.link(self._engine, text_ids, self._index_version)
+        linking.link(self.engine, text_ids, self._index_version, self.window)
 
-    def _alone(self, entry: ledger.Entry, progress: Callable[[int], object]) -> Iterator[Outcome]:
+    def relink(self, text_ids: Sequence[int]) -> None:
+        """Link texts that were left unlinked: together once, then one by one; a text is given up after three attempts.
+
+        Linking may be what their worker died of, so each attempt is counted before it is made.
+        """
+        for start in range(0, len(text_ids), CHUNK):
+            self._relink(text_ids[start : start + CHUNK])
+
+    def _relink(self, text_ids: Sequence[int]) -> None:
+        known = look(self.engine, partial(leftovers.tried, text_ids=text_ids))
+        fresh = [text for text, times in known.items() if not times]
+        for group in [fresh, *([text] for text, times in known.items() if times)]:
+            transact(self.engine, partial(leftovers.count, text_ids=group))
+            try:
+                self.link(group)
+            except OperationalError:
+                raise
+            except Exception:
+                log.exception("texts cannot be linked", texts=len(group))
+            else:
+                transact(self.engine, partial(leftovers.forget, text_ids=group))
+
+    def _alone(self, entry: ledger.Entry, progress: Callable[[int], object], most: int | None) -> Iterator[Outcome]:
         try:
-            yield from self._together([entry], progress)
-        except (OperationalError, SandboxError):  # the database's or the machine's fault, not the file's
+            yield from self._together([entry], progress, most)
+        except BLAMELESS:
+            self.take_back([entry])
             raise
         except Exception as error:
             log.exception("file failed", path=entry.drop.path)
-            reason = f"unexpected {type(error).__name__}; the log of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC says more"
-            yield from self._close([_Open(entry, error=reason)])
+            yield from self._close([Open(entry, error=unexpected(error))])
 
-    def _together(self, entries: Sequence[ledger.Entry], progress: Callable[[int], object]) -> Iterator[Outcome]:
-        transact(self._engine, lambda connection: ledger.count_attempt(connection, entries))
-        waiting: list[_Open] = []
+    def _together(
+        self, entries: Sequence[ledger.Entry], progress: Callable[[int], object], most: int | None
+    ) -> Iterator[Outcome]:
+        if entries:
+            transact(self.engine, lambda connection: ledger.count_attempt(connection, entries))
+        waiting: list[Open] = []
         articles = characters = 0
         for entry in entries:
-            file = _Open(entry)
+            file = Open(entry)
             waiting.append(file)
-            for found in _read(file, self._stock):
+            for found in self._read(file, most):
                 file.waiting.append(found)
                 articles += 1
                 characters += len(found.prepared.article.text)
                 if articles >= CHUNK or characters >= CHUNK_CHARACTERS:
-                    self._commit(waiting, progress)
+                    self.commit(waiting, progress)
                     yield from self._close(waiting[:-1])
                     waiting, articles, characters = [file], 0, 0
-        self._commit(waiting, progress)
+        self.commit(waiting, progress)
         yield from self._close(waiting)
 
-    def _commit(self, files: Sequence[_Open], progress: Callable[[int], object]) -> None:
+    def commit(self, files: Sequence[Open], progress: Callable[[int], object]) -> None:
         """Store and link what waits: transaction one, then transaction two."""
         batch = [one for file in files for one in file.waiting]
+        reached = [ledger.Advance(file.entry.id, file.position, file.rejected, file.part) for file in files]
 
         def work(connection: Connection) -> list[int]:
             unlinked = store.add(connection, batch) if batch else []
-            ledger.advance(connection, [ledger.Advance(file.entry.id, file.position, file.rejected) for file in files])
+            ledger.advance(connection, reached)
             return unlinked
 
-        self.link(transact(self._engine, work))
+        if files:
+            self.link(transact(self.engine, work))
         for file in files:
             file.waiting, file.rejected = [], []
         progress(len(batch))
 
-    def _close(self, files: Sequence[_Open], *, link: bool = True) -> Iterator[Outcome]:
+    def prepare(self, article: Article, entry: ledger.Entry) -> store.Incoming:
+        """Make an article of a file ready to store."""
+        return store.Incoming(prepare(article, entry.drop.source, self._stock), entry.id, entry.received_at)
+
+    def close(self, entry: ledger.Entry, finish: Callable[[Connection], str | None]) -> Iterator[Outcome]:
+        """Close a file that was worked off in parts, once what they left unlinked is linked.
+
+        `finish` sets the file's position, and returns its error if it had one.
+        """
+        left = self._catch_up([entry.id])
+        transact(
+            self.engine,
+            lambda connection: ledger.close(connection, {entry.id: finish(connection) or left.get(entry.id)}),
+        )
+        yield from self._outcomes([entry])
+
+    def _catch_up(self, delivery_ids: Sequence[int]) -> dict[int, str]:
+        """Link what files left unlinked; return the error of those with texts that cannot be linked."""
+        self.relink(look(self.engine, partial(leftovers.unlinked, delivery_ids=delivery_ids)))
+        left = look(self.engine, partial(leftovers.stuck, delivery_ids=delivery_ids))
+        return {i: f"unexpected: {texts} of its texts are stored and cannot be linked" for i, texts in left.items()}
+
+    def _close(self, files: Sequence[Open], *, link: bool = True) -> Iterator[Outcome]:
         """Link what attempts that died left unlinked, unless linking may be what they died of; add the files up."""
-        if not files:
-            return
-        tried = [file.entry.id for file in files if file.entry.attempts]
-        if tried and link:
-            self.link(look(self._engine, partial(_unlinked, delivery_ids=tried)))
-        errors = {file.entry.id: file.error for file in files}
-        transact(self._engine, lambda connection: ledger.close(connection, errors))
+        ended = [file for file in files if not file.big]
+        tried = [file.entry.id for file in ended if file.entry.attempts and link]
+        left = self._catch_up(tried) if tried else {}
+        if ended:
+            errors = {file.entry.id: file.error or left.get(file.entry.id) for file in ended}
+            transact(self.engine, lambda connection: ledger.close(connection, errors))
         yield from self._outcomes([file.entry for file in files])
 
+    def _read(self, file: Open, most: int | None) -> Iterator[store.Incoming]:
+        """Parse and prepare a file's records, past those an earlier attempt stored; note rejections and the error."""
+        entry = file.entry
+        try:
+            with closing(records(entry, entry.position)) as found:
+                for number, record in found:
+                    file.position = number
+                    if isinstance(record, Rejected):
+                        file.rejected.append((number, record.position, record.reason))
+                    else:
+                        yield self.prepare(record, entry)
+                    if number == most:
+                        file.big = True
+                        return
+        except ParseError as error:
+            file.error = str(error)
+        except OSError as error:
+            file.error = f"cannot be read: {error.strerror}"
+
     def _outcomes(self, entries: Sequence[ledger.Entry]) -> Iterator[Outcome]:
-        rows = look(self._engine, lambda connection: ledger.entry_rows(connection, [entry.id for entry in entries]))
+        if not entries:
+            return
+        rows = look(self.engine, lambda connection: ledger.entry_rows(connection, [entry.id for entry in entries]))
         for entry in entries:
             row = rows[entry.id]
             counts = row.received, row.new, row.duplicate, row.rejected
-            yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at)
+            yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at or row.touched_at)
 
 
-def _unlinked(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
-    left = select(Text.id).join(ArticleRow, ArticleRow.text_id == Text.id).distinct()
-    mine = one_of(connection, ArticleRow.delivery_id, delivery_ids)
-    return list(connection.scalars(left.where(mine, Text.linked.is_(False))))
+def _is_big(entry: ledger.Entry, most: int | None) -> bool:
+    return most is not None and entry.position >= most
 
 
-def _read(file: _Open, stock: Collection[int]) -> Iterator[store.Incoming]:
-    """Parse and prepare a file's records, past those stored by an earlier attempt; note rejections and the error."""
-    entry = file.entry
-    try:
-        with (
-            open_regular(entry.drop.file) as stream,
-            closing(parse_file(stream, Path(entry.drop.path).name)) as records,
-        ):
-            for number, record in enumerate(records, start=1):
-                file.position = number
-                if number <= entry.position:
-                    continue
-                if isinstance(record, Rejected):
-                    file.rejected.append((number, record.position, record.reason))
-                else:
-                    yield store.Incoming(prepare(record, entry.drop.source, stock), entry.id, entry.received_at)
-    except ParseError as error:
-        file.error = str(error)
-    except OSError as error:
-        file.error = f"cannot be read: {error.strerror}"
+def unexpected(error: Exception) -> str:
+    """Say that what went wrong was not foreseen, and where to read on."""
+    return f"unexpected {type(error).__name__}; the log of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC says more"
 
 
-def index_name(stock: Collection[int]) -> str:
-    """Name what texts are indexed with: the fingerprint's version, and the stock lines that were left out."""
-    if not stock:
-        return INDEX_VERSION
-    lines = hashlib.blake2b(repr(sorted(stock)).encode(), digest_size=4).hexdigest()
-    return f"{INDEX_VERSION};stock-{lines}"
+def records(entry: ledger.Entry, past: int) -> Generator[tuple[int, Article | Rejected], None, None]:
+    """Parse a file; yield its records past the first so many, each with its number, from 1.
+
+    Raises ParseError, OSError and SandboxError like `worker.sandbox.parse_file`.
+    """
+    name = Path(entry.drop.path).name
+    with open_regular(entry.drop.file) as stream, closing(parse_file(stream, name)) as found:
+        for number, record in enumerate(found, start=1):
+            if number > past:
+                yield number, record
 
 
 def prepare(article: Article, source: str | None, stock: Collection[int]) -> store.Prepared:
@@ -269,7 +354,11 @@ def describe(file: Path, path: str, source: str | None, claim: str | None = None
         raise
     except (OSError, ParseError):
         pass
-    claim = claim or f"{sha256 or ''}:{path}"
-    if len(claim.encode()) > LONGEST_CLAIM:
-        claim = f"{claim[:200]}…{hashlib.blake2b(claim.encode(), digest_size=16).hexdigest()}"
-    return ledger.Drop(file, path, claim, source, size, sha256)
+    return ledger.Drop(file, path, claim_name(claim or f"{sha256 or ''}:{path}"), source, size, sha256)
+
+
+def claim_name(claim: str) -> str:
+    """Shorten a claim that is too long for an index."""
+    if len(claim.encode()) <= LONGEST_CLAIM:
+        return claim
+    return f"{claim[:200]}…{hashlib.blake2b(claim.encode(), digest_size=16).hexdigest()}"

@@ -12,14 +12,17 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, inse
 
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
-from models.tables import IndexVersion, Match, StockLine, Story, Text, TextKey
+from models.tables import HalvedCell, IndexVersion, LinkAttempt, Match, StockLine, Story, Text, TextKey
 from worker import linking, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
-from worker.pipeline import CHUNK, index_name, prepare
+from worker.index import index_name
+from worker.pipeline import CHUNK, prepare
+
+UNFINISHED = "a rebuild that was not finished"
 
 
-def rebuild(engine: Engine, progress: Callable[[str, int, int], object]) -> None:
+def rebuild(engine: Engine, progress: Callable[[str, int, int], object], window: int | None = None) -> None:
     """Do it all; `progress(step, done, total)` hears how far it is. Run again after a crash, it starts over."""
     with reading(engine) as connection:
         total = connection.scalar(select(func.count()).select_from(ArticleRow)) or 0
@@ -33,8 +36,8 @@ def rebuild(engine: Engine, progress: Callable[[str, int, int], object]) -> None
         progress("index", done, total)
         if not count:
             break
-    version = transact(engine, partial(_finish_index, stock=stock))
-    _relink(engine, version, progress)
+    version = transact(engine, partial(_finish_index, stock=stock, window=window))
+    _relink(engine, version, window, progress)
 
 
 def _learn(connection: Connection) -> frozenset[int]:
@@ -53,8 +56,10 @@ def _learn(connection: Connection) -> frozenset[int]:
 
 
 def _forget(connection: Connection, stock: Collection[int]) -> None:
-    for table in (Match, TextKey, StockLine):
+    for table in (Match, TextKey, HalvedCell, StockLine, IndexVersion, LinkAttempt):
         connection.execute(delete(table))
+    # Until the index is whole again nobody may link by it: what is not there yet would never be found.
+    connection.execute(insert(IndexVersion).values(name=UNFINISHED, created_at=datetime.now(UTC)))
     if stock:
         connection.execute(insert(StockLine), [{"key": key} for key in sorted(stock)])
     connection.execute(update(Text).values(linked=False))
@@ -72,11 +77,11 @@ def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tupl
     rows = connection.execute(query).all()
     if not rows:
         return after, 0
-    prepared = [prepare(_article(row), None, stock) for row in rows]
-    texts = store.add_texts(connection, prepared)
+    batch = [store.Incoming(prepare(article_of(row), None, stock), row.delivery_id, row.received_at) for row in rows]
+    texts = store.add_texts(connection, batch)
     moved = []
-    for row, one in zip(rows, prepared, strict=True):
-        text_id = texts[one.fingerprint.digest]
+    for row, one in zip(rows, batch, strict=True):
+        text_id = texts[one.prepared.fingerprint.digest]
         if text_id != row.text_id:
             place = {"story_id": row.story_id, "relation": row.relation}
             connection.execute(update(Text).where(Text.id == text_id, Text.story_id.is_(None)).values(place))
@@ -90,21 +95,22 @@ def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tupl
     return rows[-1].id, len(rows)
 
 
-def _article(row: object) -> Article:
+def article_of(row: object) -> Article:
+    """The article of a row of `articles` with its text's `body`."""
     fields = {name: getattr(row, name) for name in Article.__slots__ if name not in ("text", "metadata")}
     return Article(**fields, text=row.text if row.text is not None else row.body)  # type: ignore[attr-defined]
 
 
-def _finish_index(connection: Connection, stock: Collection[int]) -> int:
+def _finish_index(connection: Connection, stock: Collection[int], window: int | None) -> int:
     connection.execute(delete(Text).where(~exists().where(ArticleRow.text_id == Text.id)))
     connection.execute(delete(IndexVersion))
-    entry = {"name": index_name(stock), "created_at": datetime.now(UTC)}
+    entry = {"name": index_name(stock, window), "created_at": datetime.now(UTC)}
     return connection.execute(insert(IndexVersion).values(entry).returning(IndexVersion.id)).scalar_one()
 
 
-def _relink(engine: Engine, version: int, progress: Callable[[str, int, int], object]) -> None:
+def _relink(engine: Engine, version: int, window: int | None, progress: Callable[[str, int, int], object]) -> None:
     with reading(engine) as connection:
         ids = list(connection.scalars(select(Text.id).order_by(Text.id)))
     for start in range(0, len(ids), CHUNK):
-        linking.link(engine, ids[start : start + CHUNK], version)
+        linking.link(engine, ids[start : start + CHUNK], version, window)
         progress("link", min(start + CHUNK, len(ids)), len(ids))

@@ -16,8 +16,16 @@ WITHDRAWN_WITH = {match.Relation.EXACT, match.Relation.NEAR, match.Relation.SYND
 """A killed item takes with it what carries its text, not what only quotes it."""
 
 
-def regroup(connection: Connection, members: Sequence[int], edges: Mapping[tuple[int, int], AnyRow]) -> None:
-    """Fold these texts, connected by these matches and by no others, into stories. The caller holds their locks."""
+def regroup(
+    connection: Connection,
+    members: Sequence[int],
+    edges: Mapping[tuple[int, int], AnyRow],
+    gone: Collection[int] = frozenset(),
+) -> None:
+    """Fold these texts, connected by these matches and by no others, into stories. The caller holds their locks.
+
+    `gone`: texts that were deleted (`prune`). The ids of the stories they led stay with those that are left.
+    """
     known = load(connection, members)
     texts = [
         group.Text(
@@ -45,7 +53,8 @@ def regroup(connection: Connection, members: Sequence[int], edges: Mapping[tuple
     stories = group.group(texts, matches)
     overlap = {frozenset((m.a, m.b)): (m.jaccard, m.reach) for m in matches}
     texts_by_digest = {text.digest: text for text in known.values()}
-    _write_stories(connection, stories, texts_by_digest, overlap, _withdrawn(connection, texts_by_digest, matches))
+    withdrawn = _withdrawn(connection, texts_by_digest, matches)
+    _write_stories(connection, stories, texts_by_digest, overlap, withdrawn, gone)
 
 
 def _write_stories(
@@ -54,11 +63,12 @@ def _write_stories(
     texts: Mapping[bytes, Known],
     overlap: Mapping[frozenset[bytes], tuple[float, float]],
     withdrawn: Collection[bytes],
+    gone: Collection[int],
 ) -> None:
     held = sorted({text.story[0] for text in texts.values() if text.story[0] is not None})
     rows = connection.execute(select(Story.id, Story.canonical_text_id).where(one_of(connection, Story.id, held)))
     canonical_of = {row.id: row.canonical_text_id for row in rows}
-    public = _public_ids(connection, stories, texts, canonical_of)
+    public = _public_ids(connection, stories, texts, canonical_of, gone)
     known = {text.id: text for text in texts.values()}
     places = {}
     for story, story_id in zip(stories, public, strict=True):
@@ -81,7 +91,12 @@ def _write_stories(
     ]
     update_rows(connection, Story, moved)
     now_in = {texts[digest].id: place[0] for digest, place in places.items()}
-    merged = {old: now_in[canonical_of[old]] for old in sorted(set(held) - set(public)) if canonical_of[old] in now_in}
+    stood_for = canonical_of | {
+        text.story[0]: text.id
+        for _, text in sorted(texts.items(), reverse=True)
+        if text.story[0] is not None and canonical_of[text.story[0]] in gone
+    }
+    merged = {old: now_in[stood_for[old]] for old in sorted(set(held) - set(public)) if stood_for[old] in now_in}
     for old, new in merged.items():
         _redirect(connection, old, new)
     speaks = {text.id: text.article_id for text in texts.values()}
@@ -140,6 +155,7 @@ def _public_ids(
     stories: Sequence[group.Story],
     texts: Mapping[bytes, Known],
     canonical_of: Mapping[int, int],
+    gone: Collection[int],
 ) -> list[int]:
     """Give each story the oldest id its members carried: first to the story that holds that id's canonical.
 
@@ -156,7 +172,7 @@ def _public_ids(
         if own:
             given[number] = own[0]
     for number, ids in enumerate(carried):
-        free = [i for i in ids if i not in given.values() and canonical_of[i] in here]
+        free = [i for i in ids if i not in given.values() and (canonical_of[i] in here or canonical_of[i] in gone)]
         if number not in given and free:
             given[number] = free[0]
     missing = [number for number in range(len(stories)) if number not in given]

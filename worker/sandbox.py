@@ -138,7 +138,7 @@ class _Child:
             answer = orjson.loads(line)
             if isinstance(answer, list):
                 format_, fields = answer
-                return format_, _record(fields)
+                return format_, record_of(fields)
             self.ready = not answer.get("retired")
             problem, number = answer.get("error"), answer.get("errno")
         except (TypeError, ValueError, AttributeError) as error:
@@ -178,7 +178,8 @@ class _Child:
         self._socket.close()
 
 
-def _record(fields: dict[str, Any]) -> Article | Rejected:
+def record_of(fields: dict[str, Any]) -> Article | Rejected:
+    """Make a record of its fields as JSON holds them. Raises TypeError, ValueError or KeyError if they are none."""
     if "reason" in fields:
         return Rejected(**fields)
     for name in _TIMES:

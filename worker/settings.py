@@ -30,10 +30,12 @@ class Settings:
     """Seconds a dropped file's size and mtime must have rested before it counts as complete."""
     metrics_port: int | None = None
     """Where the watcher answers Prometheus; nowhere by default."""
+    window: int | None = None
+    """Days between two publications beyond which texts are not compared; None (the default) compares them all."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read `NEWSFOLD_DATABASE_URL`, `_BROKER_URL`, `_INBOX`, `_SETTLE` and `_METRICS_PORT`.
+        """Read `NEWSFOLD_DATABASE_URL`, `_BROKER_URL`, `_INBOX`, `_SETTLE`, `_METRICS_PORT` and `_WINDOW_DAYS`.
 
         `_MAX_RECORD_MB` (64) and `_MAX_UNPACKED_MB` (1000) are checked here and read where they apply, by the parsers.
         Raises SettingsError, without the value of a URL: it may hold a password.
@@ -52,7 +54,10 @@ class Settings:
         inbox = Path(environ.get(f"{PREFIX}INBOX") or default.inbox)
         _check_limits(environ)
         settle, port = _settle(environ, default.settle), _port(environ)
-        return cls(database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle, metrics_port=port)
+        return cls(
+            database_url=database_url, broker_url=broker_url, inbox=inbox, settle=settle, metrics_port=port,
+            window=_window(environ, default.window),
+        )  # fmt: skip
 
     @property
     def embedded(self) -> bool:
@@ -76,6 +81,15 @@ def _port(environ: Mapping[str, str]) -> int | None:
         return None
     if not (given.isdecimal() and 0 < int(given) < 65536):
         raise SettingsError(f"{PREFIX}METRICS_PORT must be a port number, 1 to 65535")
+    return int(given)
+
+
+def _window(environ: Mapping[str, str], default: int | None) -> int | None:
+    given = environ.get(f"{PREFIX}WINDOW_DAYS")
+    if not given or given == "unlimited":
+        return default
+    if not (given.isdecimal() and int(given) > 0):
+        raise SettingsError(f"{PREFIX}WINDOW_DAYS must be a number of days, 1 or more, or unlimited")
     return int(given)
 
 

@@ -8,19 +8,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
-from models.dialect import insert_new, insert_pairs, one_of
+from models.dialect import insert_new, insert_postings, lock_store, one_of
 from models.tables import Article as ArticleRow
-from models.tables import Text, TextKey
-from worker.core.article import Article
-from worker.core.fingerprint import Fingerprint
-
-TEXT_KEYS = cast("Table", TextKey.__table__)
+from models.tables import Text
+from worker.core.article import Article, came_out
+from worker.core.cells import place
+from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +69,27 @@ def short_hash(*parts: str | None) -> bytes:
 
 def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
     """Store what is new of `batch`; return the ids of its texts that are not linked yet. Idempotent."""
-    texts = add_texts(connection, [one.prepared for one in batch])
+    lock_store(connection, alone=False)
+    texts = add_texts(connection, batch)
     _add_articles(connection, batch, texts)
     mine = sorted({texts[one.prepared.fingerprint.digest] for one in batch})
     unlinked = select(Text.id).where(one_of(connection, Text.id, mine), Text.linked.is_(False)).order_by(Text.id)
     return list(connection.scalars(unlinked))
 
 
-def add_texts(connection: Connection, batch: Sequence[Prepared]) -> dict[bytes, int]:
+def add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, int]:
     """Store texts and their index keys as far as they are missing; return the id of each digest."""
     by_digest: dict[bytes, Prepared] = {}
-    for one in batch:
+    for one in (incoming.prepared for incoming in batch):
         known = by_digest.setdefault(one.fingerprint.digest, one)
-        if _stored(one) < _stored(known):
+        if stored_words(one) < stored_words(known):
             by_digest[one.fingerprint.digest] = one
     rows = [
         {
             "digest": digest,
             "headline": one.article.headline,
             "body": one.article.text,
-            "words": _stored(one),
+            "words": stored_words(one),
             "headline_words": one.fingerprint.headline_words,
             "withdrawn": False,
             "revision": 0,
@@ -102,16 +101,29 @@ def add_texts(connection: Connection, batch: Sequence[Prepared]) -> dict[bytes, 
     new = set(connection.scalars(insert_new(connection, Text).returning(Text.digest), rows))
     found = select(Text.id, Text.digest).where(Text.digest.in_(by_digest))
     ids = {row.digest: row.id for row in connection.execute(found)}
-    _settle_words(connection, {ids[digest]: _stored(one) for digest, one in by_digest.items() if digest not in new})
-    prints = [(ids[digest], one.fingerprint.keys) for digest, one in by_digest.items()]
-    keys = np.concatenate([keys for _, keys in prints])
-    owners = np.repeat([text for text, _ in prints], [len(keys) for _, keys in prints])
-    order = np.lexsort((owners, keys))  # in index order, so that each page is touched once
-    insert_pairs(connection, TEXT_KEYS, list(zip(keys[order].tolist(), owners[order].tolist(), strict=True)))
+    again = {ids[digest]: stored_words(one) for digest, one in by_digest.items() if digest not in new}
+    _settle_words(connection, again)
+    insert_postings(connection, _postings(batch, ids))
     return ids
 
 
-def _stored(prepared: Prepared) -> bytes:
+def _postings(batch: Sequence[Incoming], ids: dict[bytes, int]) -> list[tuple[int, int, int]]:
+    """(key, place, text) of everything in `batch`, in the index's order, so that each page is touched once."""
+    posted = {}
+    for one in batch:
+        article, digest = one.prepared.article, one.prepared.fingerprint.digest
+        time = came_out(article.published_at, one.received_at, article.embargoed_until)
+        posted[ids[digest], place(time, digest, DEFAULT_SEED)] = one.prepared.fingerprint.keys
+    sizes = [len(keys) for keys in posted.values()]
+    keys = np.concatenate(list(posted.values()))
+    places = np.repeat(np.array([where for _, where in posted], np.int64), sizes)
+    owners = np.repeat(np.array([text for text, _ in posted], np.int64), sizes)
+    order = np.lexsort((owners, places, keys))
+    return list(zip(keys[order].tolist(), places[order].tolist(), owners[order].tolist(), strict=True))
+
+
+def stored_words(prepared: Prepared) -> bytes:
+    """The fingerprint's words as `texts.words` holds them."""
     return prepared.fingerprint.words.astype("<u4").tobytes()
 
 

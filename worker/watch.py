@@ -15,7 +15,7 @@ from models.engine import reading
 from models.tables import Article, Delivery, Text
 from worker import app as root
 from worker import inbox as boxes
-from worker import tasks
+from worker import leftovers, tasks
 from worker.inbox import Inbox
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ class Watcher:
             select(Text.id)
             .join(Article, Article.text_id == Text.id)
             .join(Delivery, Delivery.id == Article.delivery_id)
-            .where(Text.linked.is_(False))
+            .where(leftovers.waiting())
             .group_by(Text.id)
             .having(func.max(Delivery.touched_at) < before)
             .order_by(Text.id)

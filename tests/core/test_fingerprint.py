@@ -99,10 +99,10 @@ def test_keys_of_this_revision_stay_as_they_are() -> None:
     """If this fails, raise REVISION: stored keys and new ones would no longer meet."""
     text = "QUILLPORT (Wire) - Ada Varrow's ferry sank on Monday, 3 May; 1,500 were saved. Ёлка, αθήνα, مُحمد, 東京都."
     found = fingerprint("Ferry sinks: «no one lost»", text)
-    assert module.REVISION == 1
+    assert module.REVISION == 2
     assert found.digest.hex() == "fd61ae3d06c4e7ddf9632186f90646ba"
     assert zlib.crc32(found.words.astype("<u4").tobytes()) == 0x3E7B28D6
-    assert zlib.crc32(found.keys.astype("<i4").tobytes()) == 0xA2C1AB40
+    assert zlib.crc32(found.keys.astype("<i4").tobytes()) == 0xDCCFC3DA
 
 
 def test_an_empty_text_has_no_words_and_no_keys() -> None:
@@ -391,16 +391,26 @@ def test_the_signature_is_bit_for_bit_that_of_datasketch(values: list[int], seed
 
 @pytest.mark.parametrize("words", [SHORT, 40, 130, 300, 1000, 50_000, 300_000])
 @pytest.mark.parametrize("copies", [1, 40])
-def test_the_sample_is_the_coarsest_that_keeps_enough_shingles_and_not_too_many(words: int, copies: int) -> None:
+def test_the_sample_is_the_lowest_hashes_enough_of_them_and_not_too_many(words: int, copies: int) -> None:
     found = fingerprint("", " ".join([numbered(words // copies)] * copies))
-    hashes = shingles(found.words).tolist()
-    samples = [{h & 0x7FFFFFFF for h in hashes if h >> 64 - level == 0} for level in range(20)]
-    level = module.COARSEST
-    while level and len(samples[level]) < module.TARGET:
-        level -= 1
-    while len(samples[level]) > module.MOST:
-        level += 1
-    assert found.keys[found.keys >= 0].tolist() == sorted(samples[level])
+    hashes = sorted(set(shingles(found.words).tolist()))
+    samples = [[h for h in hashes if h >> 64 - level == 0] for level in range(20)]
+    level = next(at for at in range(module.COARSEST, 20) if len(samples[at]) <= module.MOST)
+    sample = samples[level] if len(samples[level]) >= module.TARGET else hashes[: module.TARGET]
+    assert found.keys[found.keys >= 0].tolist() == sorted({h & 0x7FFFFFFF for h in sample})
+
+
+@unhurried
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(SHORT, 400))
+def test_texts_keep_the_same_shingles_of_what_they_share(before: int, after: int, shared: int) -> None:
+    """The lower of two bounds holds for both: under it, no shingle in common is in one sample only."""
+    passage = numbered(shared)
+    texts = (f"{numbered(before, 1000)} {passage}", f"{passage} {numbered(after, 2000)}")
+    prints = [fingerprint("", text) for text in texts]
+    hashes = [set(shingles(one.words).tolist()) for one in prints]
+    samples = [{h for h in own if h & 0x7FFFFFFF in one.keys} for own, one in zip(hashes, prints, strict=True)]
+    bound = min(max(sample) for sample in samples)
+    assert samples[0] & samples[1] == {h for h in hashes[0] & hashes[1] if h <= bound}
 
 
 def test_a_passage_in_a_long_text_shares_the_long_text_s_sample_of_it() -> None:
@@ -426,7 +436,10 @@ def test_keys_can_be_made_again_from_stored_words(words: int) -> None:
 
 def test_band_keys_are_shared_where_rows_of_the_signature_agree() -> None:
     one, other = (fingerprint("", text) for text in (numbered(40), numbered(38)))
-    rows = [signature(shingles(f.words)).reshape(-1)[: BANDS * module.ROWS].reshape(BANDS, -1) for f in (one, other)]
+    rows = [
+        signature(shingles(f.words, module.BAND_SHINGLE)).reshape(-1)[: BANDS * module.ROWS].reshape(BANDS, -1)
+        for f in (one, other)
+    ]
     agreeing = int((rows[0] == rows[1]).all(axis=1).sum())
     shared = np.intersect1d(one.keys[one.keys < 0], other.keys[other.keys < 0])
     assert 0 < agreeing == len(shared) < BANDS

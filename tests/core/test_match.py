@@ -115,6 +115,15 @@ def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
     assert one["names"] > features(english, 1.0, same_source=False)["names"]
 
 
+def test_where_no_word_has_a_capital_passages_hold_facts_all_the_same() -> None:
+    """In Arabic or Thai no name can be seen in a passage: its words count for some, as they do not in English."""
+    shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
+    caseless = replace(shared, facts=0, names_a=0, names_b=1, names_shared=0)
+    english = replace(caseless, names_a=shared.names_a, names_b=shared.names_b)
+    one, other = (features(e, 1.0, same_source=False)["facts"] for e in (caseless, english))
+    assert one > other == 0
+
+
 def test_a_corrected_version_of_one_source_is_a_revision() -> None:
     """The same item of one source, hours later and with other numbers, is a revision."""
     corrected = BODY.replace("3.4 million", "4.3 million").replace("14 of its 62", "16 of its 62")

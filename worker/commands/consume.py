@@ -18,13 +18,13 @@ from worker.logs import configure_logs
 log = structlog.get_logger()
 
 
-def work(pool: str, concurrency: int) -> int:
+def work(concurrency: int) -> int:
     """Work until SIGTERM (the chunk in hand is finished, the rest left to others); return the exit code."""
     worker = root.app.Worker(
-        pool=pool, concurrency=concurrency, hostname=root.node_name(), quiet=True, loglevel="INFO",
+        pool="prefork", concurrency=concurrency, hostname=root.node_name(), quiet=True, loglevel="INFO",
         optimization="fair",
     )  # fmt: skip
-    log.info("working", pool=pool, concurrency=concurrency)
+    log.info("working", processes=concurrency)
     worker.start()
     return int(worker.exitcode or 0)
 
@@ -46,7 +46,7 @@ def main() -> int:
     root.engine().dispose()  # no connection crosses the fork
     root.pipeline.cache_clear()
     root.engine.cache_clear()
-    return work("prefork", int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)
+    return work(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)
 
 
 if __name__ == "__main__":

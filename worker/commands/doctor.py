@@ -15,12 +15,13 @@ from sqlalchemy import select, text
 
 import migrations
 from models.engine import open_engine, reading
-from models.tables import IndexVersion
+from models.tables import IndexVersion, StockLine
 from worker import inbox
 from worker.commands import broker
 from worker.core.errors import NewsfoldError
-from worker.core.fingerprint import INDEX_VERSION
 from worker.inbox import Inbox
+from worker.index import index_name
+from worker.ledger import ATTEMPTS
 from worker.settings import QUEUE, Settings
 
 PATIENCE = 4.0
@@ -86,7 +87,8 @@ def _database(settings: Settings) -> str:
         raise NewsfoldError("no newsfold schema, or an older one; run `newsfold migrate`")
     with reading(engine) as connection:
         name = connection.scalar(select(IndexVersion.name).order_by(IndexVersion.id.desc()).limit(1))
-    if name not in (None, INDEX_VERSION):
+        stock = connection.scalars(select(StockLine.key)).all()
+    if name not in (None, index_name(stock, settings.window)):
         raise NewsfoldError("indexed by another version; run `newsfold rebuild`")
     return f"{engine.dialect.name}, schema and index current"
 
@@ -95,13 +97,15 @@ def _stories(settings: Settings) -> str:
     engine = open_engine(settings.database_url, read_only=True)
     with reading(engine) as connection:
         count = {
-            name: connection.scalar(text(query)) or 0
+            name: connection.scalar(text(query), {"attempts": ATTEMPTS}) or 0
             for name, query in {
                 "articles": "SELECT count(*) FROM articles",
                 "stories": "SELECT count(*) FROM stories",
                 "unlinked": "SELECT count(*) FROM texts WHERE linked = false",
                 "headless": "SELECT count(*) FROM stories s LEFT JOIN texts t ON t.id = s.canonical_text_id "
                 "AND t.story_id = s.id WHERE t.id IS NULL",
+                "given_up": "SELECT count(*) FROM link_attempts l JOIN texts t ON t.id = l.text_id "
+                "WHERE t.linked = false AND l.attempts >= :attempts",
                 "off": "SELECT count(*) FROM deliveries "
                 "WHERE state = 'done' AND received <> new + duplicate + rejected",
             }.items()
@@ -110,6 +114,11 @@ def _stories(settings: Settings) -> str:
         raise NewsfoldError(
             f"{count['headless']} stories without canonical text, {count['off']} deliveries do not add up"
         )
+    if count["given_up"]:
+        raise NewsfoldError(
+            f"{count['given_up']} texts are stored and in no story: linking them failed or killed the worker "
+            f"{ATTEMPTS} times; see the log, and once the cause is mended `newsfold rebuild`"
+        )
     return (
         f"{count['articles']:,} articles in {count['stories']:,} stories, {count['unlinked']:,} texts waiting for links"
     )
@@ -117,7 +126,7 @@ def _stories(settings: Settings) -> str:
 
 def _broker(settings: Settings) -> str:
     if settings.embedded:
-        return "in memory: `newsfold run` is watcher and worker in one process"
+        return "none needed: `newsfold run` is watcher and workers in one"
     with broker.client(settings) as server:
         broker.check_policy(server)
         return f"Redis answers, {server.llen(QUEUE):,} tasks waiting"

@@ -1,7 +1,7 @@
 """`newsfold ingest`: files where they lie, straight through the pipeline, no queue."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,46 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine
 
 from worker import inbox
-from worker.ledger import Drop
+from worker.hands import Group, Hands, Named, described
 from worker.logs import configure_logs
-from worker.pipeline import Outcome, Pipeline, describe
+from worker.parts import HEAD
+from worker.pipeline import Outcome, Pipeline
+from worker.settings import Settings
 
 GROUP = 200
-"""Files described and entered in the ledger at a time."""
+"""Files worked off at a time; so many at the most are ingested without starting processes."""
 
 
 def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
     """Ingest and report; return the exit code: 0, or 1 if a file failed."""
     configure_logs()
-    pipeline = Pipeline.open(engine)
-    files = [found for path in paths for found in _files(path)]
-    outcomes = []
+    pipeline = Pipeline.open(engine, Settings.from_environment().window)
+    groups = _groups([found for path in paths for found in _files(path)])
+    outcomes: list[Outcome] = []
+    with _bar(sum(map(len, groups)), shown=not json_) as (count, ended):
+        for outcome in _ingest(pipeline, groups, count):
+            outcomes.append(outcome)
+            ended()
+    _report(outcomes, json_)
+    return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
+
+
+def _ingest(pipeline: Pipeline, groups: Sequence[Group], count: Callable[[int], None]) -> Iterator[Outcome]:
+    """Ingest the first files here, and whatever is more on all cores: starting processes takes a second or two."""
+    hands = Hands.available(pipeline.engine)
+    if hands < 2:
+        for group in groups:
+            yield from pipeline.ingest(described(group), count)
+        return
+    with Hands(pipeline, hands, count) as others:
+        for number, group in enumerate(groups):
+            yield from others.files(group) if number else others.sort(pipeline.ingest(described(group), count, HEAD))
+        yield from others.rest()
+
+
+@contextmanager
+def _bar(files: int, *, shown: bool) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
+    """Show progress on a terminal; yields what to call with articles, and what for each file."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -34,8 +60,8 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
         TextColumn("files"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=json_ or not console.is_terminal, transient=True) as progress:
-        bar = progress.add_task("0 articles", total=len(files))
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+        bar = progress.add_task("0 articles", total=files)
         articles = 0
 
         def count(more: int) -> None:
@@ -43,15 +69,10 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
             articles += more
             progress.update(bar, description=f"{articles:,} articles")
 
-        for drops in _groups(files):
-            for outcome in pipeline.ingest(drops, count):
-                outcomes.append(outcome)
-                progress.advance(bar)
-    _report(outcomes, json_)
-    return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
+        yield count, lambda: progress.advance(bar)
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str, str | None]]:
+def _files(path: Path) -> Iterator[Named]:
     """Yield (file, printable name, source): below a folder the first level names the source."""
     if not path.is_dir():
         yield path, inbox.printable(path), None
@@ -61,13 +82,8 @@ def _files(path: Path) -> Iterator[tuple[Path, str, str | None]]:
         yield file, inbox.printable(file), relative.parts[0] if len(relative.parts) > 1 else None
 
 
-def _groups(files: Sequence[tuple[Path, str, str | None]]) -> Iterator[list[Drop]]:
-    for start in range(0, len(files), GROUP):
-        drops = []
-        for file in files[start : start + GROUP]:
-            with suppress(FileNotFoundError):  # gone since it was listed
-                drops.append(describe(*file))
-        yield drops
+def _groups(files: Sequence[Named]) -> list[Group]:
+    return [files[start : start + GROUP] for start in range(0, len(files), GROUP)]
 
 
 def _report(outcomes: Sequence[Outcome], json_: bool) -> None:

@@ -1,6 +1,7 @@
-"""`newsfold run` and `newsfold watch`: the same watcher, with the worker in its process or with many elsewhere."""
+"""`newsfold run` and `newsfold watch`: the same watcher, with processes of its own or with workers elsewhere."""
 
 import fcntl
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ import structlog
 
 from worker import app as root
 from worker.commands import broker
-from worker.commands.consume import work
+from worker.crew import Crew
+from worker.hands import MOST
 from worker.logs import configure_logs
 from worker.settings import SettingsError
 from worker.watch import Watcher
@@ -19,13 +21,17 @@ log = structlog.get_logger()
 
 
 def run() -> None:
-    """Watch and work in this process until told to stop. Raises SettingsError if it cannot be the only one."""
+    """Watch, and work on all cores, until SIGTERM or SIGINT. Raises SettingsError if it cannot be the only one."""
     if not root.settings.embedded:
         raise SettingsError("`newsfold run` needs no broker: unset NEWSFOLD_BROKER_URL, or use `watch` and `worker`")
     configure_logs()
-    root.pipeline()
+    root.pipeline()  # checks the index version
+    crew = Crew(min(os.cpu_count() or 1, MOST))
+    root.local = crew
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, crew.stop)
     with _only_one(), _watching():
-        work("solo", 1)
+        crew.run()
 
 
 def watch() -> None:

@@ -57,3 +57,10 @@ def plausible(published_at: datetime | None, received_at: datetime) -> datetime 
     if published_at is None or published_at == EPOCH or not EARLIEST <= published_at <= received_at + SLACK:
         return None
     return published_at
+
+
+def came_out(published_at: datetime | None, received_at: datetime, embargoed_until: datetime | None) -> datetime | None:
+    """When an article came out, if that is plausible: an embargoed one when its embargo ends, so that it leads no
+    story before."""
+    time = plausible(published_at, received_at)
+    return time if time is None or embargoed_until is None else max(time, embargoed_until)

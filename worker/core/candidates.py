@@ -1,102 +1,61 @@
-"""Which pairs are worth verifying: those that share enough index keys, and then a passage.
+"""Which pairs are worth verifying: those that an index key leads between.
 
-Both steps look at the two texts alone, never at how common a key is at the moment: that would depend on what had
-arrived before.
+Which keys lead from one text to another does not depend on what arrived when: see `worker.core.cells`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.kernel import CALENDAR, NUMBER, compiled
-
-MIN_SHARED: Final = 3
-"""Sampled shingles two texts must share; one shared LSH band is enough by itself."""
-PASSAGE: Final = 6
-"""Words in a row, numbers and calendar words counting as equal among themselves."""
-ENOUGH: Final = 3
-"""Places at which such a run must be shared. Loses 5 of 6,000 links on 12,000 real articles, and with them a third of
-all comparisons: stock phrases are shorter."""
+from worker.core.kernel import compiled
 
 
-def propose(
-    keys: Mapping[int, NDArray[np.int32]], posted_keys: NDArray[np.int64], posted_texts: NDArray[np.int64]
-) -> set[tuple[int, int]]:
-    """Name the pairs (smaller id first) to look at, of the texts in `keys` with any text posted under their keys.
+def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]]) -> dict[tuple[int, int], int]:
+    """Name the pairs (smaller id first) to look at, and how many keys lead from one to the other: one is enough.
 
-    `posted_keys[i]` and `posted_texts[i]` are one row of the index. A band key (below 0) counts `MIN_SHARED`, a sampled
-    shingle one; a pair is proposed from `MIN_SHARED` on. Pure, and independent of the order of the postings.
+    Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
+    several, and counts once. Pure, and independent of any order.
     """
-    order = np.argsort(posted_keys, kind="stable")
-    posted_keys, posted_texts = posted_keys[order], posted_texts[order]
-    weights = np.where(posted_keys < 0, MIN_SHARED, 1)
-    pairs: set[tuple[int, int]] = set()
-    for text, own in keys.items():
-        own = np.sort(own).astype(np.int64)
-        low, high = np.searchsorted(posted_keys, own, "left"), np.searchsorted(posted_keys, own, "right")
-        places = [np.arange(a, b) for a, b in zip(low, high, strict=True) if b > a]
-        if not places:
-            continue
-        hits = np.concatenate(places)
-        others, inverse = np.unique(posted_texts[hits], return_inverse=True)
-        score = np.bincount(inverse, weights=weights[hits])
-        pairs |= {(min(text, other), max(text, other)) for other in others[score >= MIN_SHARED].tolist()}
-    return {(a, b) for a, b in pairs if a != b}
-
-
-def share_passage(text: NDArray[np.uint32], others: Sequence[NDArray[np.uint32]]) -> NDArray[np.bool_]:
-    """Tell which of `others` have `PASSAGE` words in a row in common with `text`.
-
-    Takes 12 µs a text of 660 words, a tenth of a full comparison. A hash collision only costs that comparison.
-    """
-    lengths = np.array([len(other) for other in others], np.int64)
-    joined = np.concatenate(others) if others else np.empty(0, np.uint32)
-    found: NDArray[np.bool_] = _share_passage(text, joined, lengths)
-    return found
+    leads = leads[np.lexsort((leads[:, 1], leads[:, 0]))]
+    targets, starts = np.unique(leads[:, 0], return_index=True)
+    starts = np.append(starts, len(leads))
+    offsets = np.cumsum([0, *map(len, lists)])
+    texts = np.concatenate((np.empty(0, np.int64), *lists))
+    found = _count(targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts)
+    return {(min(a, b), max(a, b)): shared for a, b, shared in found.tolist()}
 
 
 @compiled
-def _gram(words: Any, at: Any) -> Any:
-    """Hash `PASSAGE` words from a place on; never 0."""
-    h = np.uint64(1469598103934665603)
-    for place in range(at, at + PASSAGE):
-        word = np.uint64(words[place])
-        kind = word & np.uint64(3)
-        if kind in (NUMBER, CALENDAR):  # a number or calendar word: what stands in a slot
-            word = kind
-        h = (h ^ (word + np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
-        h ^= h >> np.uint64(29)
-    return h | np.uint64(1)
-
-
-@compiled
-def _share_passage(text: Any, joined: Any, lengths: Any) -> Any:
-    size = 64
-    while size < 2 * len(text):
-        size *= 2
-    mask = np.uint64(size - 1)
-    table = np.zeros(size, np.uint64)
-    for at in range(len(text) - PASSAGE + 1):
-        gram = _gram(text, at)
-        slot = (gram >> np.uint64(20)) & mask
-        while table[slot] != 0 and table[slot] != gram:
-            slot = (slot + np.uint64(1)) & mask
-        table[slot] = gram
-    found = np.zeros(len(lengths), np.bool_)
-    start = 0
-    for number in range(len(lengths)):
-        shared = 0
-        for at in range(start, start + lengths[number] - PASSAGE + 1):
-            gram = _gram(joined, at)
-            slot = (gram >> np.uint64(20)) & mask
-            while table[slot] != 0 and table[slot] != gram:
-                slot = (slot + np.uint64(1)) & mask
-            if table[slot] == gram:
-                shared += 1
-                if shared == ENOUGH:
-                    found[number] = True
-                    break
-        start += lengths[number]
-    return found
+def _count(targets, starts, keys, numbers, offsets, texts):  # type: ignore[no-untyped-def]
+    """Rows (text, other, keys in common), with one small hash table a text."""
+    out = np.empty((256, 3), np.int64)
+    found = 0
+    for target in range(len(targets)):
+        posted = 0
+        for lead in range(starts[target], starts[target + 1]):
+            posted += offsets[numbers[lead] + 1] - offsets[numbers[lead]]
+        size = 64
+        while size < 2 * posted:
+            size *= 2
+        others = np.full(size, -1, np.int64)
+        counts = np.zeros(size, np.int64)
+        last = np.empty(size, np.int64)  # the key counted last: a key is posted on each day its text appeared
+        for lead in range(starts[target], starts[target + 1]):
+            key = keys[lead]
+            for at in range(offsets[numbers[lead]], offsets[numbers[lead] + 1]):
+                other = texts[at]
+                slot = (other * 0x9E3779B1 >> 7) & (size - 1)
+                while others[slot] not in (-1, other):
+                    slot = (slot + 1) & (size - 1)
+                if others[slot] == other and last[slot] == key:
+                    continue
+                others[slot], last[slot] = other, key
+                counts[slot] += 1
+        for slot in range(size):
+            if counts[slot] and others[slot] != targets[target]:
+                if found == len(out):
+                    out = np.concatenate((out, np.empty_like(out)))
+                out[found, 0], out[found, 1], out[found, 2] = targets[target], others[slot], counts[slot]
+                found += 1
+    return out[:found]

@@ -1,12 +1,13 @@
 """What two texts share and where they differ, word by word: the only ground on which a pair is decided."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-PASSAGES_KEPT: Final = 20
+from worker.core.fingerprint import writeable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Evidence:
     """How many long ones there are."""
     longest_passage: int
     passages: tuple[tuple[int, int, int], ...]
-    """(start in a, start in b, words), longest first; at most `PASSAGES_KEPT`."""
+    """(start in a, start in b, words), longest first; at most 20."""
     span_a: int
     """Words of a from the start of the first long shared passage to the end of the last."""
     span_b: int
@@ -78,59 +79,65 @@ def compare(a: NDArray[np.uint32], a_headline: int, b: NDArray[np.uint32], b_hea
 
     Passages are found by greedy tiling (Wise 1993, "String similarity via greedy string tiling and running Karp-Rabin
     matching"), from left to right and on texts whose numbers and calendar words are masked, so that a template lines
-    up with itself and its slots can be read off. Works on any words, in some 10 µs for 100 of them.
+    up with itself and its slots can be read off. Works on any words.
     """
-    from worker.core import alignment as at  # compiles on first use: reading a database needs none of it
+    from worker.core.measure import measure  # compiles on first use: reading a database needs none of it
 
-    swapped = _comes_after(a, b)
-    if swapped:
-        a, a_headline, b, b_headline = b, b_headline, a, a_headline
-    counts, ratios, passages = at.measure(a, a_headline, b, b_headline)
-    order = np.lexsort((passages[:, 1], passages[:, 0], -passages[:, 2]))[:PASSAGES_KEPT]  # before turning it back
-    c, r = counts.tolist(), ratios.tolist()
-    first, second = (1, 0) if swapped else (0, 1)
-    return Evidence(
-        same_words=a_headline == b_headline and np.array_equal(a >> 2, b >> 2),
-        jaccard=r[at.JACCARD],
-        containment_a=r[at.CONTAINMENT + first],
-        containment_b=r[at.CONTAINMENT + second],
-        words_a=len(b) if swapped else len(a),
-        words_b=len(a) if swapped else len(b),
-        shared_words=c[at.SHARED],
-        long_words=c[at.LONG_WORDS],
-        long_passages=c[at.LONG_PASSAGES],
-        longest_passage=c[at.LONGEST],
-        passages=tuple((p[first], p[second], p[2]) for p in passages[order].tolist()),
-        span_a=c[at.SPAN + first],
-        span_b=c[at.SPAN + second],
-        facts=c[at.FACTS],
-        slots_agree=c[at.AGREE],
-        slots_conflict=c[at.CONFLICT],
-        names_conflict=c[at.NAMES_CONFLICT],
-        numbers_a=c[at.NUMBERS + first],
-        numbers_b=c[at.NUMBERS + second],
-        numbers_shared=c[at.NUMBERS + 2],
-        names_a=c[at.NAMES + first],
-        names_b=c[at.NAMES + second],
-        names_shared=c[at.NAMES + 2],
-        calendar_a=c[at.CALENDARS + first],
-        calendar_b=c[at.CALENDARS + second],
-        calendar_shared=c[at.CALENDARS + 2],
-        vocabulary_a=c[at.VOCABULARY + first],
-        vocabulary_b=c[at.VOCABULARY + second],
-        vocabulary_shared=c[at.VOCABULARY + 2],
-        headline_a=c[at.HEADLINE + first],
-        headline_b=c[at.HEADLINE + second],
-        headline_shared=c[at.HEADLINE + 2],
-        headline_told_a=c[at.TOLD + first],
-        headline_told_b=c[at.TOLD + second],
-        lead_told_a=r[at.LEAD_TOLD + first],
-        lead_told_b=r[at.LEAD_TOLD + second],
-        lead_a=r[at.LEAD_SHARED + first],
-        lead_b=r[at.LEAD_SHARED + second],
-    )
+    a, b = writeable(a), writeable(b)
+    one = np.array([b_headline], np.int64)
+    found = measure(a, a_headline, b, np.array([len(b)]), one, 0, np.zeros((1, 3)), np.zeros(0), 0.0)
+    return evidence(found, len(a), [len(b)])[0]
 
 
-def _comes_after(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> bool:
-    """Put every pair into one order, so that the result cannot depend on which text came first."""
-    return len(a) > len(b) or (len(a) == len(b) and a.tobytes() > b.tobytes())
+def evidence(found: Any, words: int, others: Sequence[int]) -> list[Evidence]:
+    """Name what `worker.core.measure` found of a text of so many words and of others, those that were kept."""
+    from worker.core import alignment as at
+    from worker.core import overlap as of
+
+    counts, ratios = found.counts.tolist(), found.ratios.tolist()
+    return [
+        Evidence(
+            same_words=same,
+            jaccard=r[of.JACCARD],
+            containment_a=r[of.CONTAINMENT],
+            containment_b=r[of.CONTAINMENT + 1],
+            words_a=words,
+            words_b=others[other],
+            shared_words=c[at.SHARED],
+            long_words=c[at.LONG_WORDS],
+            long_passages=c[at.LONG_PASSAGES],
+            longest_passage=c[at.LONGEST],
+            passages=tuple(map(tuple, passages[:count].tolist())),
+            span_a=c[at.SPAN],
+            span_b=c[at.SPAN + 1],
+            facts=c[at.FACTS],
+            slots_agree=c[at.AGREE],
+            slots_conflict=c[at.CONFLICT],
+            names_conflict=c[at.NAMES_CONFLICT],
+            numbers_a=c[at.NUMBERS],
+            numbers_b=c[at.NUMBERS + 1],
+            numbers_shared=c[at.NUMBERS + 2],
+            names_a=c[at.NAMES],
+            names_b=c[at.NAMES + 1],
+            names_shared=c[at.NAMES + 2],
+            calendar_a=c[at.CALENDARS],
+            calendar_b=c[at.CALENDARS + 1],
+            calendar_shared=c[at.CALENDARS + 2],
+            vocabulary_a=c[at.VOCABULARY],
+            vocabulary_b=c[at.VOCABULARY + 1],
+            vocabulary_shared=c[at.VOCABULARY + 2],
+            headline_a=c[at.HEADLINE],
+            headline_b=c[at.HEADLINE + 1],
+            headline_shared=c[at.HEADLINE + 2],
+            headline_told_a=c[at.TOLD],
+            headline_told_b=c[at.TOLD + 1],
+            lead_told_a=r[of.LEAD_TOLD],
+            lead_told_b=r[of.LEAD_TOLD + 1],
+            lead_a=r[of.LEAD_SHARED],
+            lead_b=r[of.LEAD_SHARED + 1],
+        )
+        for other, same, c, r, passages, count in zip(
+            found.kept.tolist(), found.same.tolist(), counts, ratios, found.passages, found.passage_counts.tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip

@@ -9,22 +9,25 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-REVISION: Final = 1
+REVISION: Final = 2
 """To be raised with every change to the tokeniser, the alphabet or a hash: keys made before and after do not meet."""
 DEFAULT_SEED: Final = 20_240_229
 """Seeds the word hash and the permutations; 0 to 2**32 - 1. Where it is secret, nobody can plant keys from outside."""
 
-SHINGLE: Final = 3
-"""Words in a shingle of the index. Three find rewritten passages that five miss; verification asks for five."""
+SHINGLE: Final = 5
+"""Words in a shingle of the index. Five words are hardly ever a stock phrase, so that one in common is enough to look
+at a pair: on newswire that reads a twentieth of the postings that three words take, of which three must be in common,
+and finds more."""
 SHORT: Final = 12
 """Texts of fewer words (headline included) are found by equality only: so few shingles are stock phrases."""
 
-# Shingle hashes are sampled by value (FracMinHash: Irber et al. 2022, "sourmash ... with scaled MinHash"): two texts
-# keep the same shingles of what they share. Rates are powers of two, so the coarser of two samples is in the finer.
-TARGET: Final = 32
-"""Sampled shingles that a text is to keep: the rate is the lowest that leaves as many, or 1,"""
+# Shingle hashes are sampled by value, so that two texts keep the same shingles of what they share: all below a bound
+# (FracMinHash: Irber et al. 2022, "sourmash ... with scaled MinHash"), and the lowest ones of a text that has too few
+# there (bottom-k sketch: Cohen and Kaplan 2007). The lower of two texts' bounds holds for both.
+TARGET: Final = 48
+"""Sampled shingles that a text is to keep at least, if it has as many,"""
 COARSEST: Final = 3
-"""but never below 1 in 2**3, so that a long text keeps enough of any passage of a few dozen words,"""
+"""and at least 1 in 2**3, so that a long text keeps enough of any passage of a few dozen words,"""
 MOST: Final = 4096
 """unless that leaves more than this many, as in texts of some 32,000 words."""
 
@@ -32,8 +35,10 @@ PERMUTATIONS: Final = 128
 BANDS: Final = 25
 ROWS: Final = 5
 """What datasketch's optimiser gives for threshold 0.5 and 128 permutations, both errors weighing the same."""
+BAND_SHINGLE: Final = 3
 BAND_LIMIT: Final = 64
-"""Most shingles of a text that has LSH bands. Longer ones share three sampled shingles wherever they share a band."""
+"""Most shingles of `BAND_SHINGLE` words of a text that has LSH bands. Longer ones share samples wherever they share a
+band."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +66,7 @@ def index_version(seed: int = DEFAULT_SEED) -> str:
     secret = hashlib.blake2b(str(seed).encode(), digest_size=2).hexdigest()
     return (
         f"{REVISION};unicode-{unicodedata.unidata_version};fnv1a-splitmix-30;seed-{secret};"
-        f"shingle-{SHINGLE};short-{SHORT};sample-{TARGET}-{COARSEST}-{MOST};affine32-{PERMUTATIONS};bands-{BANDS}x{ROWS}-{BAND_LIMIT}"
+        f"shingle-{SHINGLE};short-{SHORT};sample-{TARGET}-{COARSEST}-{MOST};affine32-{PERMUTATIONS};bands-{BAND_SHINGLE}-{BANDS}x{ROWS}-{BAND_LIMIT}"
     )
 
 
@@ -82,7 +87,7 @@ def shingles(words: NDArray[np.uint32], size: int = SHINGLE) -> NDArray[np.uint6
     """Hash every run of `size` words, of the words' hashes alone."""
     from worker.core import kernel
 
-    return cast("NDArray[np.uint64]", kernel.shingles(_writeable(words), size))
+    return cast("NDArray[np.uint64]", kernel.shingles(writeable(words), size))
 
 
 def signature(hashes: NDArray[np.uint64], seed: int = DEFAULT_SEED) -> NDArray[np.uint32]:
@@ -126,9 +131,8 @@ class _Engine:
             exact = hashlib.blake2b((words >> 2).tobytes(), digest_size=4, key=self._seed.tobytes()).digest()
             return np.array([~(int.from_bytes(exact) >> 1)], np.int32)
         keys = self._kernel.index_keys(
-            _writeable(words), SHINGLE, TARGET, COARSEST, MOST, self._a, self._b, BANDS, ROWS, BAND_LIMIT
+            writeable(words), SHINGLE, TARGET, COARSEST, MOST, BAND_SHINGLE, BAND_LIMIT, self._a, self._b, ROWS
         )
-        keys.sort()
         return cast("NDArray[np.int32]", keys)
 
     def _fold(self, headline: str, body: str) -> tuple[NDArray[np.uint8], NDArray[np.uint32], int]:
@@ -156,7 +160,7 @@ _CALENDAR_SLOTS: Final = 4096  # for 200 words: nearly every other word finds it
 _engine = cache(_Engine)
 
 
-def _writeable(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def writeable(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Copy a read-only array, such as one over a database's bytes: numba would compile everything again for it."""
     return words if words.flags.writeable else words.copy()
 

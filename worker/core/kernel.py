@@ -291,52 +291,64 @@ def signature(hashes, a, b):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _add(keys, table, count, key):  # type: ignore[no-untyped-def]
-    """Add a key that is not there yet; `table` is a hash table of places in `keys`, plus one."""
-    mask = np.int64(table.size - 1)
-    slot = np.int64(key) & mask
-    while table[slot]:
-        if keys[table[slot] - 1] == key:
-            return count
-        slot = (slot + 1) & mask
-    keys[count] = key
-    table[slot] = count + 1
-    return count + 1
-
-
-@compiled
-def _sample(hashes, level, keys, table):  # type: ignore[no-untyped-def]
-    """Put the keys of the hashes in the lowest 2**-level of their range into `keys`; return how many there are."""
-    table[:] = 0
-    count = ZERO
-    for h in hashes:
-        if level == 0 or h >> np.uint64(64 - level) == 0:
-            count = _add(keys, table, count, np.int32(h & LOW_31))
-    return count
-
-
-@compiled
-def index_keys(words, shingle, target, coarsest, most, a, b, bands, rows, band_limit):  # type: ignore[no-untyped-def]
-    """Distinct keys, unsorted: sampled shingle hashes (from 0 up), LSH bands (below 0) if there are few shingles."""
-    hashes = shingles(words, shingle)
-    keys = np.empty(hashes.size + bands, np.int32)
-    slots = 64
-    while slots < 2 * keys.size:
-        slots *= 2
-    table = np.zeros(slots, np.int32)
+def sample(hashes, target, coarsest, most):  # type: ignore[no-untyped-def]
+    """The `target` lowest of the distinct hashes, and all in the lowest 2**-coarsest of their range up to `most`."""
     level = coarsest
-    count = _sample(hashes, level, keys, table)
-    while count < target and level > 0:
+    kept = _lowest(hashes, level)
+    while kept.size < target and level > 0:
         level -= 1
-        count = _sample(hashes, level, keys, table)
-    while count > most:
+        kept = _lowest(hashes, level)
+    if level < coarsest:
+        return kept[:target]
+    while kept.size > most:
         level += 1
-        count = _sample(hashes, level, keys, table)
-    if hashes.size <= band_limit:
-        values = signature(hashes, a, b)
-        for band in range(bands):
-            h = np.uint64(band)
-            for value in values[band * rows : (band + 1) * rows]:
-                h = mix(h ^ np.uint64(value)) + np.uint64(band)
-            count = _add(keys, table, count, np.int32(~np.int64(h & LOW_31)))
-    return keys[:count].copy()
+        kept = _lowest(kept, level)
+    return kept
+
+
+@compiled
+def _lowest(hashes, level):  # type: ignore[no-untyped-def]
+    """The distinct ones in the lowest 2**-level of the range of hashes, ascending."""
+    bound = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(level)
+    kept = np.empty(hashes.size, np.uint64)
+    count = 0
+    for h in hashes:
+        kept[count] = h
+        count += h <= bound
+    kept = np.sort(kept[:count])
+    count = min(count, 1)
+    for h in kept[1:]:
+        if h != kept[count - 1]:
+            kept[count] = h
+            count += 1
+    return kept[:count]
+
+
+@compiled
+def band_keys(values, rows):  # type: ignore[no-untyped-def]
+    """A key below 0 for each band of `rows` values of a signature."""
+    keys = np.empty(values.size // rows, np.int32)
+    for band in range(keys.size):
+        h = np.uint64(band)
+        for value in values[band * rows : (band + 1) * rows]:
+            h = mix(h ^ np.uint64(value)) + np.uint64(band)
+        keys[band] = ~np.int64(h & LOW_31)
+    return keys
+
+
+@compiled
+def index_keys(words, shingle, target, coarsest, most, band_shingle, band_limit, a, b, rows):  # type: ignore[no-untyped-def]
+    """Distinct keys, ascending: sampled shingle hashes (from 0 up), LSH bands (below 0) if there are few shingles."""
+    sampled = sample(shingles(words, shingle), target, coarsest, most)
+    keys = np.empty(sampled.size, np.int32)
+    for i in range(sampled.size):
+        keys[i] = sampled[i] & LOW_31
+    if words.size - band_shingle + 1 <= band_limit:
+        keys = np.concatenate((band_keys(signature(shingles(words, band_shingle), a, b), rows), keys))
+    keys.sort()
+    count = min(keys.size, 1)
+    for key in keys[1:]:
+        if key != keys[count - 1]:
+            keys[count] = key
+            count += 1
+    return keys[:count]

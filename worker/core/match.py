@@ -1,11 +1,13 @@
 """Whether two texts are one story, and how they are related: a pure function of what they share and what differs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import exp, log1p
+from math import exp
 from typing import Final
 
 from worker.core.evidence import Evidence
+from worker.core.features import BIAS, SAME_ITEM, WEIGHTS, time_apart, values, weigh
 
 
 class Relation(StrEnum):
@@ -67,23 +69,6 @@ Not lower: where words are not set apart, as in Thai, five tokens are a word or 
 QUOTE: Final = 0.035
 """Containment of the shorter text below which two texts on one event only share a quotation, not their story."""
 
-WEIGHTS: Final = {
-    "long": 1.058,
-    "longest": 1.056,
-    "facts": 0.306,
-    "numbers": 8.1,
-    "names": 6.63,
-    "conflicts": -1.087,
-    "agreements": 0.613,
-    "name_conflicts": -2.226,
-    "headline": 1.765,
-    "apart_one_source": -1.163,
-    "apart_two_sources": -0.396,
-}
-"""Logistic regression over the features of `features`, fitted by `benchmarks/fit.py`."""
-
-BIAS: Final = -11.263
-
 _USUAL: Final = {
     "long": 3.97,
     "longest": 3.72,
@@ -102,18 +87,14 @@ _USUAL: Final = {
 _QUOTES: Final = 0.02  # the same for two passages or more: two sentences of a long report are a small share of it
 _RETOLD_WORDS: Final = 20
 _ROUND_UP_LENGTH: Final = 2.5
+_BODY: Final = 0.5
 _ONE_BLOCK: Final = 1.3
 _ABOUT: Final = 0.45
-_NAMES: Final = 0.25  # share of distinct words with a capital: English 0.1 to 0.25, German 0.26 to 0.48
-_NOUNS: Final = 0.4
 _HEADLINE_WORDS: Final = 5
 _EDIT_WORDS: Final = 5
 _NEAR_LENGTH: Final = 0.85
 _REVISION_HOURS: Final = 48.0
-_HOURS_CAP: Final = 720.0
-_SAME_ITEM: Final = 4.0
-_UNKNOWN_HOURS: Final = 6.0
-_NO_HEADLINE: Final = 0.4
+_WEIGHTS: Final = tuple(WEIGHTS.values())
 
 
 def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
@@ -127,19 +108,19 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
         return Decision(None, 0.0, (f"under {MIN_WORDS} words, and not the same",))
     if not evidence.shared_words:
         return Decision(None, 0.0, ("no passage in common",))
-    values = features(evidence, _hours_apart(a, b), bool(a.sources & b.sources))
-    score = BIAS + sum(WEIGHTS[name] * value for name, value in values.items())
+    terms = features(evidence, hours_apart(a, b), bool(a.sources & b.sources))
+    score = weigh(tuple(terms.values()), _WEIGHTS, BIAS)
     if same_item:
-        score += _SAME_ITEM
+        score += SAME_ITEM
     strength = 1 / (1 + exp(-max(min(score, 60.0), -60.0)))
     if score <= 0:
-        return Decision(None, strength, _reasons(evidence, values, a, b, same_item))
+        return Decision(None, strength, _reasons(evidence, terms, a, b, same_item))
     if _only_quotes(evidence):
         return Decision(None, strength, ("a quotation in common, and no more",))
-    relation = _relation(evidence, a, b, values["headline"], same_item)
+    relation = _relation(evidence, a, b, terms["headline"], same_item)
     if relation is not Relation.REVISION and _is_item_of(evidence, relation):
         return Decision(None, strength, ("one is a part of the other, which is about something else",))
-    return Decision(relation, strength, _reasons(evidence, values, a, b, same_item))
+    return Decision(relation, strength, _reasons(evidence, terms, a, b, same_item))
 
 
 def _repeats(e: Evidence) -> bool:
@@ -150,35 +131,12 @@ def _repeats(e: Evidence) -> bool:
 
 
 def features(e: Evidence, hours: float | None, same_source: bool) -> dict[str, float]:
-    """What decides, as numbers of about the same size, from the evidence and the hours between the publications."""
-    apart = log1p(_UNKNOWN_HOURS if hours is None else min(hours, _HOURS_CAP))
-    headline = min(e.headline_a, e.headline_b)
-    # Names count for what they have in common beyond the other words.
-    vocabulary = e.vocabulary_shared / max(min(e.vocabulary_a, e.vocabulary_b), 1)
-    per_cent = 100 / (e.shared_words + 20)
-    proper = _proper(e)
-    return {
-        "long": log1p(e.long_words),
-        "longest": log1p(e.longest_passage),
-        "facts": log1p(e.facts),
-        "numbers": (e.numbers_shared + 1) / (min(e.numbers_a, e.numbers_b) + 1.5),
-        "names": (proper * e.names_shared + 1) / (proper * min(e.names_a, e.names_b) + 1.5) - vocabulary,
-        "conflicts": log1p(e.slots_conflict * per_cent),
-        "agreements": log1p(e.slots_agree),
-        "name_conflicts": log1p(proper * e.names_conflict * per_cent),
-        "headline": e.headline_shared / headline if headline else _NO_HEADLINE,
-        "apart_one_source": apart if same_source else 0.0,
-        "apart_two_sources": 0.0 if same_source else apart,
-    }
+    """What decides, by name, from the evidence and the hours between the publications."""
+    return dict(zip(WEIGHTS, values(e, time_apart(hours), same_source), strict=True))
 
 
-def _proper(e: Evidence) -> float:
-    """How far capitalised words are names, 0 to 1: not where every third word has a capital, as German nouns have."""
-    density = (e.names_a + e.names_b) / max(e.vocabulary_a + e.vocabulary_b, 1)
-    return min(max((_NOUNS - density) / (_NOUNS - _NAMES), 0.0), 1.0)
-
-
-def _hours_apart(a: Profile, b: Profile) -> float | None:
+def hours_apart(a: Profile, b: Profile) -> float | None:
+    """Hours between two publications; None if one of them is unknown."""
     if a.published is None or b.published is None:
         return None
     return abs(a.published - b.published) / 3600
@@ -189,7 +147,7 @@ def _relation(e: Evidence, a: Profile, b: Profile, headline: float, same_item: b
     reach = max(e.containment_a, e.containment_b)
     if same_item and reach >= REACH:
         return Relation.REVISION
-    hours = _hours_apart(a, b)
+    hours = hours_apart(a, b)
     same_source = bool(a.sources & b.sources)
     if (
         same_source
@@ -222,9 +180,11 @@ def _is_item_of(e: Evidence, relation: Relation) -> bool:
     """One text is a round-up, a live page or a feature that merely carries the other or quotes from it.
 
     What they share stands in one block, and neither headline nor lead of the one is told by the other. Whole bodies
-    are given the benefit of the doubt unless the one is far longer: an editor may have written a new lead.
+    are given the benefit of the doubt unless the one is far longer: an editor may have written a new lead. Less than
+    half of the shorter one is no body: it may as well be the boilerplate that a flood of others ends with.
     """
-    if relation.is_strong and max(e.words_a, e.words_b) < _ROUND_UP_LENGTH * min(e.words_a, e.words_b):
+    whole = max(e.containment_a, e.containment_b) >= _BODY
+    if relation.is_strong and whole and max(e.words_a, e.words_b) < _ROUND_UP_LENGTH * min(e.words_a, e.words_b):
         return False
     if max(e.span_a, e.span_b) > _ONE_BLOCK * e.long_words:
         return False
@@ -237,24 +197,29 @@ def _told(headline_told: int, headline: int, lead_told: float) -> float:
     return max(lead_told, headline_told / headline if headline >= _HEADLINE_WORDS else 0.0)
 
 
-def _reasons(e: Evidence, values: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
-    hours = _hours_apart(a, b)
-    apart = "publication times unknown" if hours is None else f"{hours:.0f} hours apart"
-    words = {
-        "long": f"{e.long_words} words in long shared passages",
-        "longest": f"longest shared passage {e.longest_passage} words",
-        "facts": f"{e.facts} numbers, names and dates inside shared passages",
-        "numbers": f"{e.numbers_shared} of {min(e.numbers_a, e.numbers_b)} numbers in common",
-        "names": f"{e.names_shared} of {min(e.names_a, e.names_b)} names in common",
-        "conflicts": f"{e.slots_conflict} slots hold different numbers or dates",
-        "agreements": f"{e.slots_agree} slots hold the same number or date",
-        "name_conflicts": f"{e.names_conflict} slots hold different names",
-        "headline": f"{e.headline_shared} of {min(e.headline_a, e.headline_b)} headline words in common",
-        "apart_one_source": f"one source, {apart}",
-        "apart_two_sources": f"{apart}",
-    }
-    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in values.items()}
-    del weight["apart_two_sources" if a.sources & b.sources else "apart_one_source"]
-    ranked = sorted(weight, key=lambda name: (-abs(weight[name]), name))
-    said = tuple(words[name] for name in ranked if abs(weight[name]) >= 0.5)[:5]
+_SAYS: Final[dict[str, Callable[[Evidence], str]]] = {
+    "long": lambda e: f"{e.long_words} words in long shared passages",
+    "longest": lambda e: f"longest shared passage {e.longest_passage} words",
+    "facts": lambda e: f"{e.facts} numbers, names and dates inside shared passages",
+    "numbers": lambda e: f"{e.numbers_shared} of {min(e.numbers_a, e.numbers_b)} numbers in common",
+    "names": lambda e: f"{e.names_shared} of {min(e.names_a, e.names_b)} names in common",
+    "conflicts": lambda e: f"{e.slots_conflict} slots hold different numbers or dates",
+    "agreements": lambda e: f"{e.slots_agree} slots hold the same number or date",
+    "name_conflicts": lambda e: f"{e.names_conflict} slots hold different names",
+    "headline": lambda e: f"{e.headline_shared} of {min(e.headline_a, e.headline_b)} headline words in common",
+}
+
+
+def _reasons(e: Evidence, terms: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
+    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in terms.items()}
+    one_source = not a.sources.isdisjoint(b.sources)
+    del weight["apart_two_sources" if one_source else "apart_one_source"]
+    decisive = sorted((-abs(value), name) for name, value in weight.items() if abs(value) >= 0.5)[:5]
+    said = tuple(_SAYS[name](e) if name in _SAYS else _says_when(a, b, one_source) for _, name in decisive)
     return (("same item of one source",) if same_item else ()) + said
+
+
+def _says_when(a: Profile, b: Profile, one_source: bool) -> str:
+    hours = hours_apart(a, b)
+    apart = "publication times unknown" if hours is None else f"{hours:.0f} hours apart"
+    return f"one source, {apart}" if one_source else apart

@@ -1,0 +1,265 @@
+"""The compiled half of `worker.core.evidence` and `worker.core.verify`: one text against many, pair by pair.
+
+What every pair needs comes first and cheapest, and a pair that cannot pass any more is left there.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from worker.core import features
+from worker.core.alignment import (
+    AGREE,
+    CONFLICT,
+    COUNTS,
+    FACTS,
+    HEADLINE,
+    LONG_WORDS,
+    LONGEST,
+    NAMES,
+    NAMES_CONFLICT,
+    NUMBERS,
+    SHARED,
+    SPAN,
+    TOLD,
+    VOCABULARY,
+    align,
+)
+from worker.core.features import Counts
+from worker.core.kernel import compiled
+from worker.core.overlap import (
+    LEAD_SHARED,
+    LEAD_TOLD,
+    RATIOS,
+    count_seen,
+    count_words,
+    lead_told,
+    make_room,
+    overlap,
+)
+from worker.core.tables import (
+    PASSAGE,
+    link_runs,
+    look_up,
+    mask,
+    place,
+    prepare,
+    shift_of,
+    stock_key,
+)
+
+LEAD: Final = 30
+KEPT: Final = 20
+"""Passages handed out, the longest first."""
+
+_HASH: Final = np.uint32(2)
+_MARGIN: Final = 1e-6  # so that no rounding, here or there, decides what is left out
+
+_values = compiled(features.values)
+_weigh = compiled(features.weigh)
+
+
+class Found(NamedTuple):
+    """What was measured, a row for each text kept. Places a are those of the one text, b those of the other."""
+
+    kept: Any
+    """Which of the others it is."""
+    same: Any
+    """Whether every word is the same."""
+    counts: Any
+    ratios: Any
+    passages: Any
+    passage_counts: Any
+
+
+@compiled
+def measure(words, headline, joined, ends, headlines, enough, terms, weights, bias):  # type: ignore[no-untyped-def]
+    """Measure a text against `joined[:ends[0]]`, `joined[ends[0]:ends[1]]` and so on.
+
+    Keeps those that share `STOCK` words in a row at `enough` places of one of the two and whose score is not below 0,
+    or that are of the same item or have the same words. `terms[i]` holds the time apart, whether they have a source
+    in common, and whether they are the same item.
+    """
+    longest = 0
+    start = 0
+    for end in ends:
+        longest = max(longest, end - start)
+        start = end
+    target = prepare(words, headline, LEAD)
+    scratch = make_room(target, longest)
+    found = _rows(len(ends))
+    kept = 0
+    start = 0
+    for at in range(len(ends)):
+        other = joined[start : ends[at]]
+        start = ends[at]
+        if _measure_pair(target, other, headlines[at], at + 1, enough, terms[at], weights, bias, scratch, found, kept):
+            found.kept[kept] = at
+            kept += 1
+    return Found(
+        found.kept[:kept],
+        found.same[:kept],
+        found.counts[:kept],
+        found.ratios[:kept],
+        found.passages[:kept],
+        found.passage_counts[:kept],
+    )
+
+
+@compiled
+def _measure_pair(target, other, headline, number, enough, terms, weights, bias, scratch, found, row):  # type: ignore[no-untyped-def]
+    """Measure one pair into a row; returns whether it is kept."""
+    masked = scratch.masked[: len(other)]
+    mask(other, masked)
+    hits = scratch.hits[: max(len(other) - PASSAGE + 1, 0)]
+    look_up(target, masked, hits)
+    if not _share_enough(target, hits, number, enough, scratch.stock_seen):
+        return False
+    counts, ratios = found.counts[row], found.ratios[row]
+    counts[:] = 0
+    ratios[:] = 0
+    count_words(target, other, headline, number, scratch, counts)
+    same = _same_words(target, other, headline)
+    first = _comes_first(target.words, other)
+    passages = _align(target, other, masked, hits, first, scratch, counts)
+    wanted = enough == 0 or same or terms[2] > 0
+    if not wanted and (counts[SHARED] == 0 or _score(counts, terms, weights, bias) < -_MARGIN):
+        return False
+    found.same[row] = same
+    found.passage_counts[row] = _longest(passages, first, found.passages[row])
+    counts[TOLD] = count_seen(target.headline_places, number, scratch.seen)
+    ratios[LEAD_TOLD] = count_seen(target.lead_places, number, scratch.seen) / max(len(target.lead_places), 1)
+    ratios[LEAD_TOLD + 1] = lead_told(target, other[headline : headline + LEAD])
+    overlap(target, other, number, scratch, ratios)
+    ratios[LEAD_SHARED] = _lead(scratch.covered_target, target.headline, len(target.words))
+    ratios[LEAD_SHARED + 1] = _lead(scratch.covered, headline, len(other))
+    return True
+
+
+@compiled
+def _rows(count):  # type: ignore[no-untyped-def]
+    return Found(
+        np.empty(count, np.int64),
+        np.empty(count, np.bool_),
+        np.empty((count, COUNTS), np.int64),
+        np.empty((count, RATIOS), np.float64),
+        np.empty((count, KEPT, 3), np.int32),
+        np.empty(count, np.int64),
+    )
+
+
+@compiled
+def _share_enough(target, hits, number, enough, seen):  # type: ignore[no-untyped-def]
+    """Whether runs of `STOCK` words that stand in both texts stand at `enough` places of one of them."""
+    there = here = 0
+    if enough == 0:
+        return True
+    shift = shift_of(target.stock_keys)
+    for i in range(len(hits) - PASSAGE):
+        if hits[i] < 0 or hits[i + PASSAGE] < 0:
+            continue
+        key = stock_key(hits, i)
+        at = place(target.stock_keys, shift, key)
+        if target.stock_keys[at] != key:
+            continue
+        there += 1
+        if seen[at] != number:
+            seen[at] = number
+            here += target.stock_counts[at]
+        if there >= enough or here >= enough:
+            return True
+    return False
+
+
+@compiled
+def _same_words(target, other, headline):  # type: ignore[no-untyped-def]
+    if len(target.words) != len(other) or target.headline != headline:
+        return False
+    for i in range(len(other)):  # noqa: SIM110 (numba compiles no generators)
+        if (target.words[i] ^ other[i]) >> _HASH != 0:
+            return False
+    return True
+
+
+@compiled
+def _comes_first(a, b):  # type: ignore[no-untyped-def]
+    """Put every pair into one order, so that the result cannot depend on which text came first."""
+    if len(a) != len(b):
+        return len(a) < len(b)
+    for i in range(len(a)):
+        if a[i] != b[i]:
+            for shift in (0, 8, 16, 24):
+                x, y = a[i] >> np.uint32(shift) & np.uint32(255), b[i] >> np.uint32(shift) & np.uint32(255)
+                if x != y:
+                    return x < y
+    return True
+
+
+@compiled
+def _align(target, other, masked, hits, first, scratch, counts):  # type: ignore[no-untyped-def]
+    """Line the two up, that which comes first as a; returns the passages."""
+    covered, covered_target = scratch.covered[: len(other)], scratch.covered_target
+    covered[:] = 0
+    covered_target[:] = 0
+    if first:
+        found = align(
+            target.words, other, target.masked, masked, hits, target.head, target.chain, covered_target, covered,
+            scratch.passages, counts,
+        )  # fmt: skip
+        return scratch.passages[:found]
+    link_runs(masked, hits, scratch.head, scratch.chain)
+    found = align(
+        other, target.words, masked, target.masked, target.runs, scratch.head, scratch.chain, covered, covered_target,
+        scratch.passages, counts,
+    )  # fmt: skip
+    counts[SPAN], counts[SPAN + 1] = counts[SPAN + 1], counts[SPAN]
+    for run in hits:
+        if run >= 0:
+            scratch.head[run] = -1
+    return scratch.passages[:found]
+
+
+@compiled
+def _score(counts, terms, weights, bias):  # type: ignore[no-untyped-def]
+    seen = Counts(
+        counts[SHARED], counts[LONG_WORDS], counts[LONGEST], counts[FACTS], counts[AGREE], counts[CONFLICT],
+        counts[NAMES_CONFLICT], counts[NUMBERS], counts[NUMBERS + 1], counts[NUMBERS + 2], counts[NAMES],
+        counts[NAMES + 1], counts[NAMES + 2], counts[VOCABULARY], counts[VOCABULARY + 1], counts[VOCABULARY + 2],
+        counts[HEADLINE], counts[HEADLINE + 1], counts[HEADLINE + 2],
+    )  # fmt: skip
+    return _weigh(_values(seen, terms[0], terms[1] > 0), weights, bias)
+
+
+# --- what only pairs that are kept need ---------------------------------------------------------------------------
+
+
+@compiled
+def _longest(passages, first, out):  # type: ignore[no-untyped-def]
+    """Put out the longest passages, of equally long ones those that come first; returns how many."""
+    kept = min(len(passages), len(out))
+    for k in range(kept):
+        best = k
+        for i in range(k + 1, len(passages)):
+            longer = passages[i, 2] - passages[best, 2]
+            if longer > 0 or (longer == 0 and _precedes(passages[i], passages[best])):
+                best = i
+        for column in range(3):
+            passages[k, column], passages[best, column] = passages[best, column], passages[k, column]
+        a, b = (0, 1) if first else (1, 0)
+        out[k, 0], out[k, 1], out[k, 2] = passages[k, a], passages[k, b], passages[k, 2]
+    return kept
+
+
+@compiled
+def _precedes(one, two):  # type: ignore[no-untyped-def]
+    return one[0] < two[0] or (one[0] == two[0] and one[1] < two[1])
+
+
+@compiled
+def _lead(covered, headline, words):  # type: ignore[no-untyped-def]
+    """Share of the first words of the body that stand in passages."""
+    end = min(headline + LEAD, words)
+    total = 0
+    for mark in covered[headline:end]:
+        total += mark > 0
+    return total / max(end - headline, 1)

@@ -1,0 +1,187 @@
+"""Which words and shingles two texts have in common, whatever their order: compiled, for one text against many."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from worker.core.alignment import HEADLINE, NUMBERS, TOLD, VOCABULARY
+from worker.core.kernel import compiled, mix
+from worker.core.tables import PASSAGE, table_size, word_key, word_place
+
+SHINGLE: Final = 5
+
+# Where each ratio stands.
+CONTAINMENT: Final = 0
+JACCARD: Final = 2
+LEAD_SHARED: Final = 3
+LEAD_TOLD: Final = 5
+RATIOS: Final = 7
+
+_CLASS: Final = np.uint32(3)
+_HASH: Final = np.uint32(2)
+
+
+class Scratch(NamedTuple):
+    """Room to work in, made once for all others. Marks hold the number of the text they were made for."""
+
+    masked: Any
+    hits: Any
+    head: Any
+    chain: Any
+    covered: Any
+    covered_target: Any
+    passages: Any
+    seen: Any
+    kind: Any
+    listed: Any
+    own: Any
+    own_kind: Any
+    stock_seen: Any
+    shingles: Any
+    shingle_owner: Any
+    shingle_seen: Any
+    state: Any
+    """Words of the shingles in the table, how many distinct ones the target has."""
+
+
+@compiled
+def make_room(target, longest):  # type: ignore[no-untyped-def]
+    """Room to hold others of up to `longest` words against a target."""
+    longer = max(longest, len(target.words))
+    places = len(target.word_keys)
+    own, _ = table_size(longest)
+    shingles, _ = table_size(len(target.words) + longest)
+    return Scratch(
+        masked=np.empty(longest, np.uint32),
+        hits=np.empty(longest, np.int32),
+        head=np.full(len(target.head), -1, np.int32),
+        chain=np.empty(longest, np.int32),
+        covered=np.empty(longest, np.uint8),
+        covered_target=np.empty(len(target.words), np.uint8),
+        passages=np.empty((longer // PASSAGE + 1, 3), np.int32),
+        seen=np.zeros(places, np.int32),
+        kind=np.empty(places, np.uint8),
+        listed=np.empty(longest, np.int32),
+        own=np.zeros(own, np.uint64),
+        own_kind=np.empty(own, np.uint8),
+        stock_seen=np.zeros(len(target.stock_keys), np.int32),
+        shingles=np.empty(shingles, np.uint64),
+        shingle_owner=np.empty(shingles, np.int32),
+        shingle_seen=np.empty(shingles, np.int32),
+        state=np.zeros(2, np.int64),
+    )
+
+
+@compiled
+def count_words(target, other, headline, number, scratch, counts):  # type: ignore[no-untyped-def]
+    """Count distinct words of each class, and of all, in the texts and in their headlines.
+
+    A word that is a name in one of them is a name in both.
+    """
+    size, _ = table_size(len(other))
+    own = scratch.own[:size]  # of words that the target has not: short texts use a short part of it
+    stamp = np.uint64(number) << np.uint64(32)
+    shared = alone = 0
+    for i in range(len(other)):
+        kind = other[i] & _CLASS
+        at = word_place(target.word_keys, other[i])
+        if target.word_keys[at]:
+            if scratch.seen[at] != number:
+                scratch.seen[at], scratch.kind[at] = number, target.kind[at]
+                scratch.listed[shared] = at
+                shared += 1
+                if i < headline:
+                    counts[TOLD + 1] += 1
+                    counts[HEADLINE + 2] += target.in_headline[at]
+            scratch.kind[at] = max(scratch.kind[at], kind)
+            continue
+        entry = stamp | np.uint64(word_key(other[i]))
+        at = np.int64(entry) & (size - 1)
+        while own[at] >= stamp and own[at] != entry:
+            at = (at + 1) & (size - 1)
+        if own[at] != entry:
+            own[at], scratch.own_kind[at] = entry, kind
+            alone += 1
+            scratch.listed[len(other) - alone] = at
+            counts[HEADLINE + 1] += i < headline
+        elif scratch.own_kind[at] < kind:
+            scratch.own_kind[at] = kind
+    counts[HEADLINE] = len(target.headline_places)
+    counts[HEADLINE + 1] += counts[TOLD + 1]
+    counts[VOCABULARY], counts[VOCABULARY + 1], counts[VOCABULARY + 2] = target.kinds.sum(), shared + alone, shared
+    for kind in range(1, 4):
+        counts[NUMBERS + 3 * (kind - 1)] = target.kinds[kind]
+    for at in scratch.listed[:shared]:
+        kind, before = np.int64(scratch.kind[at]), np.int64(target.kind[at])
+        if kind != before:
+            counts[NUMBERS + 3 * (kind - 1)] += 1
+            if before:
+                counts[NUMBERS + 3 * (before - 1)] -= 1
+        if kind:
+            counts[NUMBERS + 3 * (kind - 1) + 1] += 1
+            counts[NUMBERS + 3 * (kind - 1) + 2] += 1
+    for at in scratch.listed[len(other) - alone : len(other)]:
+        kind = np.int64(scratch.own_kind[at])
+        if kind:
+            counts[NUMBERS + 3 * (kind - 1) + 1] += 1
+
+
+@compiled
+def count_seen(places, number, seen):  # type: ignore[no-untyped-def]
+    """How many of the target's words stand anywhere in the other text."""
+    told = 0
+    for at in places:
+        told += seen[at] == number
+    return told
+
+
+@compiled
+def lead_told(target, lead):  # type: ignore[no-untyped-def]
+    """Share of the distinct words of a lead that stand anywhere in the target."""
+    told = distinct = 0
+    for i in range(len(lead)):
+        new = True
+        for j in range(i):
+            new &= (lead[i] ^ lead[j]) >> _HASH != 0
+        if new:
+            distinct += 1
+            told += target.word_keys[word_place(target.word_keys, lead[i])] != 0
+    return told / max(distinct, 1)
+
+
+@compiled
+def overlap(target, other, number, scratch, ratios):  # type: ignore[no-untyped-def]
+    """Containment and Jaccard similarity of the sets of shingles."""
+    n = max(1, min(SHINGLE, len(target.words), len(other)))
+    if scratch.state[0] != n:
+        scratch.state[0] = n
+        scratch.shingle_owner[:] = 0
+        scratch.shingle_seen[:] = 0
+        scratch.state[1], _ = _add_shingles(target.words, n, -1, scratch)
+    new, both = _add_shingles(other, n, number, scratch)
+    in_a, in_b = scratch.state[1], new + both
+    if both:
+        ratios[CONTAINMENT], ratios[CONTAINMENT + 1] = both / in_a, both / in_b
+        ratios[JACCARD] = both / (in_a + in_b - both)
+
+
+@compiled
+def _add_shingles(words, n, number, scratch):  # type: ignore[no-untyped-def]
+    """Enter a text's shingles; returns how many distinct ones were new, and how many are the target's as well."""
+    keys, owner, seen = scratch.shingles, scratch.shingle_owner, scratch.shingle_seen
+    new = both = 0
+    for i in range(len(words) - n + 1):
+        key = np.uint64(n)
+        for j in range(n):
+            key = (key + np.uint64(words[i + j] >> _HASH)) * np.uint64(0x9E3779B97F4A7C15)
+        key = mix(key)
+        at = np.int64(key & np.uint64(len(keys) - 1))
+        while (owner[at] == -1 or owner[at] == number) and keys[at] != key:
+            at = (at + 1) & (len(keys) - 1)
+        if owner[at] != -1 and owner[at] != number:
+            keys[at], owner[at] = key, number
+            new += 1
+        elif owner[at] == -1 and number != -1 and seen[at] != number:
+            seen[at] = number
+            both += 1
+    return new, both

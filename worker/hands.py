@@ -1,0 +1,159 @@
+"""Ingesting on all cores: processes that take groups of files, and parts of big ones, from one that reads and waits."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import partial
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from sqlalchemy import Engine
+
+from models.engine import look, open_engine
+from worker import ledger, parts
+from worker.core.errors import NewsfoldError
+from worker.ledger import Drop, Entry
+from worker.logs import configure_logs
+from worker.parts import Part
+from worker.pipeline import Outcome, Pipeline, describe
+
+MOST = 4
+"""Processes: SQLite has one writer at a time, and more of them would mostly wait for it."""
+AHEAD = 2
+"""Tasks a process that are sent before the first is back."""
+
+Named = tuple[Path, str, str | None]
+"""A file, the name it is known by, and its source."""
+Group = Sequence[Named]
+
+
+def described(group: Group) -> list[Drop]:
+    """Describe files for the ledger, without those that are gone since they were listed."""
+    drops = []
+    for file in group:
+        with suppress(FileNotFoundError):
+            drops.append(describe(*file))
+    return drops
+
+
+class Hands:
+    """The processes, started when first needed. Raises NewsfoldError when one dies; what it had goes on next time."""
+
+    def __init__(self, pipeline: Pipeline, processes: int, count: Callable[[int], object]) -> None:
+        """`count` hears of articles as they are linked."""
+        self._pipeline = pipeline
+        self._processes = processes
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+        self._sent: set[Future[Any]] = set()
+        self._ended: list[Outcome] = []
+        self._big: list[Drop] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def available(engine: Engine) -> int:
+        """How many processes are of use."""
+        private = engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
+        return 1 if private else min(os.cpu_count() or 1, MOST)
+
+    def files(self, group: Group) -> Iterator[Outcome]:
+        """Send a group of files; yield how others ended meanwhile."""
+        self._send(_ingest, group)
+        yield from self._said()
+
+    def sort(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """Pass outcomes on, and put the big files aside."""
+        for outcome in outcomes:
+            if outcome.state == "received":
+                self._big.append(outcome.drop)
+            else:
+                yield outcome
+
+    def rest(self) -> Iterator[Outcome]:
+        """Wait for everything sent, then work off the big files; yield how all of them ended."""
+        self._wait(0)
+        yield from self._said()
+        for drop in self._big:
+            yield from self._in_parts(drop)
+
+    def _in_parts(self, drop: Drop) -> Iterator[Outcome]:
+        look_up = partial(ledger.known, claims={drop.claim: drop.file})
+        entry = look(self._pipeline.engine, look_up)[drop.claim]
+        with TemporaryDirectory(prefix="newsfold-") as name:
+            folder = Path(name)
+            for part in look(self._pipeline.engine, partial(parts.undone, delivery_ids=[entry.id], limit=None)):
+                self._send(_work, entry, part, folder)  # of an attempt that died
+            parts.split(self._pipeline, entry, folder, lambda part: self._send(_work, entry, part, folder))
+            self._wait(0)
+        yield from parts.close(self._pipeline, {entry.id: entry})
+
+    def _send(self, task: Callable[..., Any], *arguments: object) -> None:
+        """Send a task once few enough are on the way."""
+        self._wait(AHEAD * self._processes - 1)
+        if self._pool is None:
+            own = self._pipeline
+            about = own.engine.url.render_as_string(hide_password=False), own.window
+            self._pool = ProcessPoolExecutor(
+                self._processes, mp_context=get_context("spawn"), initializer=_begin, initargs=about
+            )
+        self._sent.add(self._pool.submit(task, *arguments))
+
+    def _wait(self, most: int) -> None:
+        """Wait until no more than `most` tasks are on the way."""
+        while len(self._sent) > most:
+            done, self._sent = wait(self._sent, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    outcomes, articles = future.result()
+                except BrokenProcessPool as error:
+                    raise NewsfoldError(
+                        "a process died, perhaps for lack of memory; the same command again goes on where it stopped"
+                    ) from error
+                self._count(articles)
+                self._ended += outcomes
+
+    def _said(self) -> Iterator[Outcome]:
+        ended, self._ended = self._ended, []
+        yield from self.sort(iter(ended))
+
+
+_own: list[Pipeline] = []
+"""In a child: its pipeline."""
+
+
+def _begin(database_url: str, window: int | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's affair
+    threading.Thread(target=_follow, daemon=True).start()
+    configure_logs()
+    _own.append(Pipeline.open(open_engine(database_url), window))
+
+
+def _follow() -> None:
+    """End with the parent, however it ends."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _ingest(group: Group) -> tuple[list[Outcome], int]:
+    outcomes = list(_own[0].ingest(described(group), most=parts.HEAD))
+    return outcomes, sum(one.received for one in outcomes)
+
+
+def _work(entry: Entry, part: Part, folder: Path) -> tuple[list[Outcome], int]:
+    parts.work(_own[0], entry, part, folder, lambda articles: None)
+    part.spool(folder).unlink(missing_ok=True)
+    return [], part.records

@@ -1,0 +1,177 @@
+"""The candidate index: what a text's keys lead to, and the cells of common keys, halved when they overflow."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from models.dialect import Span, insert_new, one_of, postings, postings_within
+from models.tables import HalvedCell, Match, TextKey
+from worker.core import cells
+from worker.core.candidates import propose
+from worker.core.fingerprint import INDEX_VERSION
+
+Pair = tuple[int, int]
+Halved = Mapping[int, Collection[int]]
+"""Key -> its cells that were halved. A key that has none leads to all texts that have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A text's keys and the places where they are posted."""
+
+    keys: NDArray[np.int32]
+    places: Collection[int]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was read of the index for some texts."""
+
+    whole: dict[int, NDArray[np.int64]] | None = None
+    """Key -> all texts that have it."""
+    spans: dict[Span, NDArray[np.int64]] = field(default_factory=dict)
+    """Of common keys: the texts in a cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the index says about some texts."""
+
+    shared: dict[Pair, int]
+    """Pairs (smaller id first) worth verifying, and what their shared keys count."""
+    halved: Halved
+    """Of all keys asked for."""
+    overfull: set[Pair] = field(default_factory=set)
+    """(key, cell) that hold more than they should: to be halved, and the index asked again."""
+
+
+def index_name(stock: Collection[int], window: int | None) -> str:
+    """Name what stories depend on besides the articles: fingerprints, window, and the stock lines that are left out."""
+    name = f"{INDEX_VERSION};cells-{cells.CELL}{f';window-{window}' if window else ''}"
+    if not stock:
+        return name
+    lines = hashlib.blake2b(repr(sorted(stock)).encode(), digest_size=4).hexdigest()
+    return f"{name};stock-{lines}"
+
+
+def halved_cells(connection: Connection, keys: Sequence[int]) -> Halved:
+    """Read the halved cells of these keys."""
+    found: dict[int, set[int]] = defaultdict(set)
+    query = select(HalvedCell.key, HalvedCell.cell).where(one_of(connection, HalvedCell.key, keys))
+    for row in connection.execute(query):
+        found[row.key].add(row.cell)
+    return found
+
+
+def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) -> Found:
+    """Ask the index for everything that the keys of these texts lead to.
+
+    `seen` keeps what was read, for when it has to be asked again because of an overfull cell.
+    """
+    owners = np.repeat(np.array(list(texts), np.int64), [len(posted.keys) for posted in texts.values()])
+    keys = np.concatenate([posted.keys for posted in texts.values()]).astype(np.int64)
+    distinct, which = np.unique(keys, return_inverse=True)
+    halved = halved_cells(connection, distinct.tolist())
+    if seen.whole is None:
+        rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
+        seen.whole = dict(_parsed(postings(connection, rare.tolist())))
+    lists = [(key, listed) for key, listed in seen.whole.items() if key not in halved]
+    number = np.full(len(distinct), -1)
+    number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
+    leads = np.column_stack((owners, keys, number[which]))
+    leads = leads[leads[:, 2] >= 0]
+    overfull = {(key, cells.ROOT) for key, listed in lists if len(listed) > cells.CELL}
+
+    spans, common = _common(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
+    asked = [span for span in spans if span not in seen.spans]
+    seen.spans |= dict.fromkeys(asked, np.empty(0, np.int64))
+    seen.spans |= {asked[number]: listed for number, listed in _parsed(postings_within(connection, asked))}
+    overfull |= {
+        (span[0], cell) for span, cell in spans.items() if len(seen.spans[span]) > cells.CELL and span[1] < span[2]
+    }
+    if overfull:
+        return Found({}, halved, overfull)
+    common[:, 2] += len(lists)
+    held = [listed for _, listed in lists] + [seen.spans[span] for span in spans]
+    return Found(propose(np.concatenate((leads, common)), held), halved, overfull)
+
+
+def _common(
+    texts: Mapping[int, Posted],
+    owners: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    at: NDArray[np.int64],
+    halved: Halved,
+) -> tuple[dict[Span, int], NDArray[np.int64]]:
+    """Where the postings of common keys, those `at`, lead: spans with their cells; (text, key, number of the span)."""
+    numbers: dict[Pair, int] = {}
+    leads = [
+        (text, key, numbers.setdefault((key, cell), len(numbers)))
+        for text, key in zip(owners[at].tolist(), keys[at].tolist(), strict=True)
+        for cell in cells.leaves(texts[text].places, halved[key])
+    ]
+    return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(leads, np.int64).reshape(-1, 3)
+
+
+def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.int64]]]:
+    """Rows of a number and ids with commas between, the ids parsed all at once."""
+    if not rows:
+        return []
+    ids = np.fromstring(",".join(row[1] for row in rows), dtype=np.int64, sep=",")
+    ends = np.cumsum([row[1].count(",") + 1 for row in rows])
+    return zip([row[0] for row in rows], np.split(ids, ends[:-1]), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Halving:
+    """What it changes that cells were halved."""
+
+    before: Halved
+    after: Halved
+    cut: dict[Pair, list[int]]
+    """Stored matches, and the keys that lead along them no more, as far as the halved cells tell."""
+
+
+def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
+    """Halve cells that hold too many postings. The caller holds off everybody else who links."""
+    before = halved_cells(connection, sorted({key for key, _ in overfull}))
+    after = {key: set(before.get(key, ())) for key, _ in overfull}
+    places: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # key -> text -> places in the cell
+    keys: dict[int, set[int]] = defaultdict(set)  # text -> keys
+    for key, cell in sorted(overfull):
+        held = _posted(connection, key, *cells.bounds(cell))
+        for place, text in held:
+            places[key][text].add(place)
+            keys[text].add(key)
+        after[key].update(cells.halvings(cell, [place for place, _ in held]))
+    rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
+    if not rows:  # another worker was faster
+        return Halving(before, after, {})
+    connection.execute(insert_new(connection, HalvedCell), rows)
+    now = {key: {text: cells.leaves(own, after[key]) for text, own in texts.items()} for key, texts in places.items()}
+    cut: dict[Pair, list[int]] = defaultdict(list)
+    for a, b in _matched(connection, sorted(keys)):
+        for key in keys.get(a, set()) & keys.get(b, set()):
+            if now[key][a].isdisjoint(now[key][b]):
+                cut[a, b].append(key)
+    return Halving(before, after, cut)
+
+
+def _posted(connection: Connection, key: int, first: int, last: int) -> Iterable[tuple[int, int]]:
+    query = select(TextKey.place, TextKey.text_id).where(TextKey.key == key, TextKey.place.between(first, last))
+    return [(row.place, row.text_id) for row in connection.execute(query)]
+
+
+def _matched(connection: Connection, texts: Sequence[int]) -> set[Pair]:
+    """The stored matches of these texts that rest on shared keys."""
+    columns = select(Match.text_a, Match.text_b).where(Match.shared_keys.is_not(None))
+    return {
+        (row.text_a, row.text_b)
+        for side in (Match.text_a, Match.text_b)
+        for row in connection.execute(columns.where(one_of(connection, side, texts)))
+    }
