@@ -12,7 +12,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,17 @@ class Results:
         with self._path.open("ab") as out:
             out.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
-    def close(self) -> None:
-        """End the run: the next one begins anew."""
-        self._path.replace(self._path.with_name(f"last-{self._path.name}"))
+    def close(self, rows: Collection[str]) -> list[Figures]:
+        """End the run of these rows, so that the next one takes them anew; return their figures."""
+        done = [entry for entry in self.entries if entry["row"] in rows]
+        self._write(self._path.with_name(f"last-{self._path.name}"), done)
+        self.entries = [entry for entry in self.entries if entry["row"] not in rows]
+        self._write(self._path, self.entries)
+        return done
+
+    @staticmethod
+    def _write(path: Path, entries: list[Figures]) -> None:
+        path.write_bytes(b"".join(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries))
 
 
 def run(corpus: material.Material, rounds: int, contenders: Iterable[Contender], results: Results) -> None:
@@ -116,10 +124,7 @@ def main() -> None:
     batch.warm_up(corpus)
     results = Results(args.folder / f"run-{args.articles}-{args.seed}.jsonl")
     run(corpus, args.rounds, [c for c in chosen if c.needs is None or c.needs in versions], results)
-    asked = {(c.row, c.who) for c in chosen}
-    entries = [entry for entry in results.entries if (entry["row"], entry["who"]) in asked]
-    results.close()
-    _print(entries, versions, missing, as_json=args.json)
+    _print(results.close({c.row for c in chosen}), versions, missing, as_json=args.json)
 
 
 def _print(entries: list[dict[str, Any]], versions: dict[str, str], missing: list[str], *, as_json: bool) -> None:

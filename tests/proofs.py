@@ -161,7 +161,7 @@ def big(
             put_each(inbox, [record])
             waits.append(fleet.wait_for(lambda number=number: _small_ended(inbox) > number, 120.0))  # type: ignore[misc]
         early = not (inbox.done.exists() and list(inbox.done.rglob("whole.jsonl")))
-        fleet.wait_for(lambda: ended(inbox) == kills + 2, 300.0)
+        fleet.wait_for(lambda: ended(inbox) == kills + 2 and not any(inbox.processing.iterdir()), 300.0)
         said = f"{articles} articles in one file, {workers} workers, {kills} killed: {time.monotonic() - began:.0f} s"
         late = "" if early else " (the big one was done before)"
         print(f"{said}; small files meanwhile {max(waits):.1f} s at the most{late}")

@@ -69,6 +69,16 @@ def test_a_run_that_was_cut_short_takes_only_the_turns_that_are_left(tmp_path: P
     assert not any(work.exists() for work in taken)
 
 
+def test_a_row_that_is_complete_is_taken_anew_and_the_others_are_kept(tmp_path: Path) -> None:
+    results = bench.Results(tmp_path / "run.jsonl")
+    for row in ("sketch", "batch"):
+        results.add({"row": row, "who": "one", "round": 0})
+    assert [entry["row"] for entry in results.close({"sketch"})] == ["sketch"]
+    left = bench.Results(tmp_path / "run.jsonl")
+    assert left.has("batch", "one", 0)
+    assert not left.has("sketch", "one", 0)
+
+
 def test_a_contender_that_fails_is_told_and_keeps_no_other_from_its_turn(tmp_path: Path) -> None:
     def fail(corpus: Material, work: Path) -> Figures:
         raise FailedError("no such thing here")

@@ -131,7 +131,7 @@ def test_pruning_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> N
     machine.keep("before")
     passed = ends = 0
     while passed == ends:  # until the fuse outlasts the work
-        ends += 1 if FULL else 3
+        ends += 1 if FULL else 5
         machine.start_from("before")
         with machine.process(ends) as fuse:
             prune.delete_before(Pipeline.open(machine.engine), CUT, nothing)

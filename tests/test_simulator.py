@@ -106,7 +106,7 @@ def silence() -> Iterator[None]:
 def chosen(points: Sequence[str]) -> list[int]:
     """The points to die at: in full mode all of them.
 
-    What is on disk differs after each file operation and each commit of something written, so one in three of those; of
+    What is on disk differs after each file operation and each commit of something written, so one in four of those; of
     the statements, which are rolled back, one in 24.
     """
     if FULL:
@@ -117,7 +117,7 @@ def chosen(points: Sequence[str]) -> list[int]:
         written |= point.startswith(("INSERT", "UPDATE", "DELETE"))
         (lasting if point.split()[0].islower() or (point == "COMMIT" and written) else others).append(number)
         written &= point != "COMMIT"
-    return sorted(lasting[::3] + others[::24])
+    return sorted(lasting[::4] + others[::24])
 
 
 @dataclass(slots=True)

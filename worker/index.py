@@ -1,6 +1,5 @@
 """The candidate index: what a text's keys lead to, and the cells of common keys, halved when they overflow."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from models.dialect import Span, insert_new, one_of, postings, postings_within
 from models.tables import HalvedCell, Match, TextKey
 from worker.core import cells
 from worker.core.candidates import propose
-from worker.core.fingerprint import INDEX_VERSION
 
 Pair = tuple[int, int]
 Halved = Mapping[int, Collection[int]]
@@ -48,15 +46,6 @@ class Found:
     """Of all keys asked for."""
     overfull: set[Pair] = field(default_factory=set)
     """(key, cell) that hold more than they should: to be halved, and the index asked again."""
-
-
-def index_name(stock: Collection[int], window: int | None) -> str:
-    """Name what stories depend on besides the articles: fingerprints, window, and the stock lines that are left out."""
-    name = f"{INDEX_VERSION};cells-{cells.CELL}{f';window-{window}' if window else ''}"
-    if not stock:
-        return name
-    lines = hashlib.blake2b(repr(sorted(stock)).encode(), digest_size=4).hexdigest()
-    return f"{name};stock-{lines}"
 
 
 def halved_cells(connection: Connection, keys: Sequence[int]) -> Halved:

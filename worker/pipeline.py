@@ -23,10 +23,9 @@ from worker import inbox, ledger, leftovers, linking, store
 from worker.core.article import Article, Rejected
 from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
-from worker.core.fingerprint import fingerprint
+from worker.core.fingerprint import fingerprint, index_name
 from worker.core.language import language_of
 from worker.core.normalise import canonical_url, normalise
-from worker.index import index_name
 from worker.sandbox import SandboxError, parse_file
 
 log = structlog.get_logger()

@@ -16,7 +16,7 @@ from models.tables import HalvedCell, IndexVersion, LinkAttempt, Match, StockLin
 from worker import linking, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
-from worker.index import index_name
+from worker.core.fingerprint import index_name
 from worker.pipeline import CHUNK, prepare
 
 UNFINISHED = "a rebuild that was not finished"

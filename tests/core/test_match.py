@@ -101,6 +101,16 @@ def test_two_kept_passages_tie_long_texts_where_one_does_not() -> None:
     assert decide(replace(two, words_b=2300), WIRE, PAPER).relation is None
 
 
+def test_a_phrase_or_two_tie_no_long_texts() -> None:
+    """Reports of a running subject share names and a phrase; what ties texts is a sentence, or more of a short text."""
+    shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
+    two = replace(shared, words_a=900, words_b=1100, containment_a=0.05, containment_b=0.04)
+    phrases = replace(two, long_words=19, longest_passage=10, shared_words=40)
+    assert decide(two, WIRE, PAPER).relation is Relation.DERIVED
+    assert decide(phrases, WIRE, PAPER).reasons == ("a quotation in common, and no more",)
+    assert decide(replace(phrases, containment_a=0.2), WIRE, PAPER).relation is Relation.DERIVED
+
+
 def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
     """In German, capitals neither tie nor part texts; where few words have one, other names part them."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
@@ -116,12 +126,13 @@ def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
 
 
 def test_where_no_word_has_a_capital_passages_hold_facts_all_the_same() -> None:
-    """In Arabic or Thai no name can be seen in a passage: its words count for some, as they do not in English."""
+    """In Arabic or Thai no name can be seen in a passage: its words count for some, but hardly in a template."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
     caseless = replace(shared, facts=0, names_a=0, names_b=1, names_shared=0)
     english = replace(caseless, names_a=shared.names_a, names_b=shared.names_b)
-    one, other = (features(e, 1.0, same_source=False)["facts"] for e in (caseless, english))
-    assert one > other == 0
+    template = replace(caseless, slots_conflict=20)
+    one, other, slots = (features(e, 1.0, same_source=False)["facts"] for e in (caseless, english, template))
+    assert one > slots > other == 0
 
 
 def test_a_corrected_version_of_one_source_is_a_revision() -> None:

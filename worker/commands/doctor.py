@@ -19,8 +19,8 @@ from models.tables import IndexVersion, StockLine
 from worker import inbox
 from worker.commands import broker
 from worker.core.errors import NewsfoldError
+from worker.core.fingerprint import index_name
 from worker.inbox import Inbox
-from worker.index import index_name
 from worker.ledger import ATTEMPTS
 from worker.settings import QUEUE, Settings
 

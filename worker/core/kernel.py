@@ -40,7 +40,11 @@ ZERO: Final[Any] = np.int64(0)  # to count from: numba compiles a function anew 
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile without the interpreter lock, and keep the machine code where a place for it can be found."""
+    """Compile without the interpreter lock, and keep the machine code where a place for it can be found.
+
+    What is kept is thrown away when the file of the function changes, not when one does that it calls into: while
+    working on kernels, delete `__pycache__`.
+    """
     try:
         return njit(cache=True, nogil=True)(function)
     except RuntimeError:  # a read-only installation without a home directory: compile anew in every process

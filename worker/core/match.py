@@ -86,6 +86,8 @@ _USUAL: Final = {
 
 _QUOTES: Final = 0.02  # the same for two passages or more: two sentences of a long report are a small share of it
 _RETOLD_WORDS: Final = 20
+_SENTENCE: Final = 12
+_PHRASES: Final = 0.06  # the same for fewer words than that: reports of a running subject share a phrase or two
 _ROUND_UP_LENGTH: Final = 2.5
 _BODY: Final = 0.5
 _ONE_BLOCK: Final = 1.3
@@ -172,8 +174,13 @@ def _edited_throughout(e: Evidence, longer: int) -> bool:
 def _only_quotes(e: Evidence) -> bool:
     """What they share is next to nothing of either: one passage, or a few that a far longer text has picked up."""
     shorter, longer = sorted((e.words_a, e.words_b))
-    retold = e.long_passages > 1 and e.long_words >= _RETOLD_WORDS and longer < _ROUND_UP_LENGTH * shorter
-    return max(e.containment_a, e.containment_b) < (_QUOTES if retold else QUOTE)
+    if e.long_words < _RETOLD_WORDS:
+        least = _PHRASES
+    elif e.long_passages > 1 and e.longest_passage >= _SENTENCE and longer < _ROUND_UP_LENGTH * shorter:
+        least = _QUOTES
+    else:
+        least = QUOTE
+    return max(e.containment_a, e.containment_b) < least
 
 
 def _is_item_of(e: Evidence, relation: Relation) -> bool:
