@@ -48,7 +48,14 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     # isolation_level None: we say BEGIN ourselves, so that a write transaction can take its lock at once.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -24576"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "cache_size = -24576",
+        # The index is written at random: pages wait in the log until several articles have touched them.
+        "wal_autocheckpoint = 16384",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -231,7 +231,9 @@ class Match(Base):
     """[start in a, start in b, words], longest first, counted in words of the normalised texts."""
     reasons: Mapped[list[Any]]
     shared_keys: Mapped[int | None]
-    """How many index keys lead from one to the other; null of versions of one item, of which none is asked for."""
+    """What the index keys count that lead from one to the other; null of versions of one item: none are asked for."""
+    firm: Mapped[bool]
+    """Whether common keys count among those (`worker.core.match.is_firm`)."""
     index_version: Mapped[int] = mapped_column(ForeignKey("index_versions.id"))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from models.dialect import Span, insert_new, one_of, postings, postings_within
 from models.tables import HalvedCell, Match, TextKey
 from worker.core import cells
-from worker.core.candidates import propose
+from worker.core.candidates import ENOUGH, common_weight, propose
 
 Pair = tuple[int, int]
 Halved = Mapping[int, Collection[int]]
@@ -87,7 +87,7 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
         return Found({}, halved, overfull)
     common[:, 2] += len(lists)
     held = [listed for _, listed in lists] + [seen.spans[span] for span in spans]
-    return Found(propose(np.concatenate((leads, common)), held), halved, overfull)
+    return Found(propose(np.concatenate((leads, common)), held, len(lists)), halved, overfull)
 
 
 def _common(
@@ -120,10 +120,11 @@ def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.i
 class Halving:
     """What it changes that cells were halved."""
 
-    before: Halved
     after: Halved
     cut: dict[Pair, list[int]]
-    """Stored matches, and the keys that lead along them no more, as far as the halved cells tell."""
+    """Firm matches, and the keys that lead along them no more, as far as the halved cells tell."""
+    lost: dict[Pair, int]
+    """Matches, and what their keys count less that have become common."""
 
 
 def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
@@ -138,17 +139,23 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
             places[key][text].add(place)
             keys[text].add(key)
         after[key].update(cells.halvings(cell, [place for place, _ in held]))
+    halving = Halving(after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster
-        return Halving(before, after, {})
+        return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
+    rare = {key for key, own in after.items() if own and not before.get(key)}
     now = {key: {text: cells.leaves(own, after[key]) for text, own in texts.items()} for key, texts in places.items()}
-    cut: dict[Pair, list[int]] = defaultdict(list)
-    for a, b in _matched(connection, sorted(keys)):
-        for key in keys.get(a, set()) & keys.get(b, set()):
+    for (a, b), firm in _matched(connection, sorted(keys)).items():
+        both = keys.get(a, set()) & keys.get(b, set())
+        if not firm:
+            halving.lost[a, b] = ENOUGH * len(both & rare)
+            continue
+        halving.lost[a, b] = sum(ENOUGH - common_weight(key) for key in both & rare)
+        for key in both:
             if now[key][a].isdisjoint(now[key][b]):
-                cut[a, b].append(key)
-    return Halving(before, after, cut)
+                halving.cut[a, b].append(key)
+    return halving
 
 
 def _posted(connection: Connection, key: int, first: int, last: int) -> Iterable[tuple[int, int]]:
@@ -156,11 +163,11 @@ def _posted(connection: Connection, key: int, first: int, last: int) -> Iterable
     return [(row.place, row.text_id) for row in connection.execute(query)]
 
 
-def _matched(connection: Connection, texts: Sequence[int]) -> set[Pair]:
-    """The stored matches of these texts that rest on shared keys."""
-    columns = select(Match.text_a, Match.text_b).where(Match.shared_keys.is_not(None))
+def _matched(connection: Connection, texts: Sequence[int]) -> dict[Pair, bool]:
+    """The stored matches of these texts that rest on shared keys, and whether they are firm."""
+    columns = select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None))
     return {
-        (row.text_a, row.text_b)
+        (row.text_a, row.text_b): row.firm
         for side in (Match.text_a, Match.text_b)
         for row in connection.execute(columns.where(one_of(connection, side, texts)))
     }

@@ -19,6 +19,7 @@ from models.dialect import lock_links, one_of
 from models.engine import look, transact
 from models.tables import Article, Match, Text
 from worker.core import match
+from worker.core.candidates import ENOUGH, common_weight
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -44,6 +45,8 @@ class _Link:
     """The index keys both texts have; None of versions of one item, of which none are asked for."""
     shared: int
     """What those count that led from one to the other when the index was read."""
+    firm: bool
+    """Whether common ones count among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,16 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
     texts |= load(connection, sorted({text for pair in hopeful for text in pair} - texts.keys()))
     links = {}
     for pair, first, (evidence, decision) in _verified(hopeful, told, texts, set(targets)):
-        if pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window):
+        relation = decision.relation
+        if relation and (pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window)):
             one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
             both = None if pair in versions else np.intersect1d(one, two, assume_unique=True)
-            links[pair] = _Link(first, evidence, decision, both, found.shared.get(pair, 0))
+            firm = both is None or match.is_firm(evidence, relation)
+            shared = found.shared.get(pair, 0)
+            if both is not None and not firm:
+                shared = ENOUGH * len(set(both.tolist()) - found.halved.keys())
+            if both is None or shared >= ENOUGH:
+                links[pair] = _Link(first, evidence, decision, both, shared, firm)
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     return _Plan(targets, texts, pairs, links, found.halved, component(connection, near)[0])
@@ -173,9 +182,14 @@ def _still_led_to(connection: Connection, plan: _Plan) -> dict[Pair, _Link]:
     for (a, b), link in plan.links.items() if changed else ():
         own = () if link.keys is None else changed.keys() & set(link.keys.tolist())
         places = plan.texts[a].places, plan.texts[b].places
-        lost = sum(leads(*places, plan.halved.get(key, ())) and not leads(*places, changed[key]) for key in own)
-        links[a, b] = replace(link, shared=link.shared - lost)
-        if link.keys is not None and link.shared <= lost:
+        shared = link.shared
+        for key in own:
+            if key not in plan.halved:
+                shared -= ENOUGH if not link.firm or not leads(*places, changed[key]) else ENOUGH - common_weight(key)
+            elif link.firm and leads(*places, plan.halved[key]) and not leads(*places, changed[key]):
+                shared -= common_weight(key)
+        links[a, b] = replace(link, shared=shared)
+        if link.keys is not None and shared < ENOUGH:
             del links[a, b]
     return links
 
@@ -187,13 +201,11 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     """
     lock_links(connection, alone=True)
     halving = halve(connection, overfull)
-    if not halving.cut:
-        return
+    lost = dict(halving.lost)
     texts = load(connection, sorted({text for pair in halving.cut for text in pair}))
-    lost: dict[Pair, int] = {}
     for (a, b), keys in halving.cut.items():
         places = texts[a].places, texts[b].places
-        lost[a, b] = sum(not leads(*places, halving.after[key]) for key in keys)  # they led there before
+        lost[a, b] += sum(common_weight(key) for key in keys if not leads(*places, halving.after[key]))
     pair = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
     cut = [{"a": a, "b": b, "lost": less} for (a, b), less in sorted(lost.items()) if less]
     if not cut:
@@ -201,7 +213,7 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     less = update(Match).where(*pair).values(shared_keys=Match.shared_keys - bindparam("lost"))
     connection.execute(less, cut)
     firsts = one_of(connection, Match.text_a, [row["a"] for row in cut])
-    doomed = select(Match.text_a, Match.text_b).where(firsts, Match.shared_keys < 1)
+    doomed = select(Match.text_a, Match.text_b).where(firsts, Match.shared_keys < ENOUGH)
     gone = {(row.text_a, row.text_b) for row in connection.execute(doomed)}
     if not gone:
         return
@@ -250,5 +262,6 @@ def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
         "passages": [[*passage[:2][::turned], passage[2]] for passage in evidence.passages],
         "reasons": list(decision.reasons),
         "shared_keys": None if link.keys is None else link.shared,
+        "firm": link.firm,
         "index_version": index_version,
     }

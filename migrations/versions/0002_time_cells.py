@@ -26,10 +26,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.add_column("matches", sa.Column("shared_keys", sa.Integer(), nullable=True))
+    op.add_column("matches", sa.Column("firm", sa.Boolean(), nullable=False, server_default=sa.true()))
 
 
 def downgrade() -> None:
     """Take the index back to one row a key and text, empty."""
+    op.drop_column("matches", "firm")
     op.drop_column("matches", "shared_keys")
     op.drop_table("halved_cells")
     op.drop_table("text_keys")

@@ -4,31 +4,42 @@ Which keys lead from one text to another does not depend on what arrived when: s
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.core.kernel import compiled
 
+ENOUGH: Final = 2
+"""What the keys must count that lead from one text to another. A key that few texts have counts as much by itself; of
+common ones, stock phrases for the most part, it takes two: what single ones propose grows with the number of articles.
+"""
 
-def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]]) -> dict[tuple[int, int], int]:
-    """Name the pairs (smaller id first) to look at, and how many keys lead from one to the other: one is enough.
+
+def common_weight(key: int) -> int:
+    """What a common key counts. LSH bands and the keys of short texts (below 0) stand for all of a text."""
+    return ENOUGH if key < 0 else 1
+
+
+def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], rare: int) -> dict[tuple[int, int], int]:
+    """Name the pairs (smaller id first) to look at, and what the keys count that lead from one to the other.
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
-    several, and counts once. Pure, and independent of any order.
+    several, and counts once. The first `rare` lists are of keys that few texts have. Pure, and independent of order.
     """
     leads = leads[np.lexsort((leads[:, 1], leads[:, 0]))]
     targets, starts = np.unique(leads[:, 0], return_index=True)
     starts = np.append(starts, len(leads))
     offsets = np.cumsum([0, *map(len, lists)])
     texts = np.concatenate((np.empty(0, np.int64), *lists))
-    found = _count(targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts)
+    found = _count(targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts, rare, ENOUGH)
     return {(min(a, b), max(a, b)): shared for a, b, shared in found.tolist()}
 
 
 @compiled
-def _count(targets, starts, keys, numbers, offsets, texts):  # type: ignore[no-untyped-def]
-    """Rows (text, other, keys in common), with one small hash table a text."""
+def _count(targets, starts, keys, numbers, offsets, texts, rare, least):  # type: ignore[no-untyped-def]
+    """Rows (text, other, what their keys count), with one small hash table a text."""
     out = np.empty((256, 3), np.int64)
     found = 0
     for target in range(len(targets)):
@@ -51,9 +62,9 @@ def _count(targets, starts, keys, numbers, offsets, texts):  # type: ignore[no-u
                 if others[slot] == other and last[slot] == key:
                     continue
                 others[slot], last[slot] = other, key
-                counts[slot] += 1
+                counts[slot] += least if key < 0 or numbers[lead] < rare else 1
         for slot in range(size):
-            if counts[slot] and others[slot] != targets[target]:
+            if counts[slot] >= least and others[slot] != targets[target]:
                 if found == len(out):
                     out = np.concatenate((out, np.empty_like(out)))
                 out[found, 0], out[found, 1], out[found, 2] = targets[target], others[slot], counts[slot]

@@ -32,6 +32,7 @@ _NO_HEADLINE: Final = 0.4
 _NAMES: Final = 0.25  # share of distinct words with a capital: English 0.1 to 0.25, German 0.26 to 0.48
 _NOUNS: Final = 0.4
 _USUAL_FACTS: Final = 10.0
+_PHRASE: Final = 10
 _CASELESS: Final = 0.03  # Arabic, Chinese and Thai have a foreign name here and there
 
 
@@ -73,10 +74,10 @@ def values(e: Any, apart: float, same_source: bool) -> tuple[float, ...]:
     # How far capitalised words are names, 0 to 1: not where every third word has a capital, as German nouns have.
     density = (e.names_a + e.names_b) / max(e.vocabulary_a + e.vocabulary_b, 1)
     proper = min(max((_NOUNS - density) / (_NOUNS - _NAMES), 0.0), 1.0)
-    # In scripts without capitals no word looks like a name: there, every fifth word of a passage is taken for a fact,
-    # up to what is usual. Not in templates, whose names stand in the slots.
+    # In scripts without capitals no word looks like a name: there, each word that makes the longest passage more than a
+    # phrase is taken for a fact, up to what is usual. Not in templates, whose names stand in the slots.
     caseless = max(1 - density / _CASELESS, 0.0)
-    unseen = caseless * min(e.shared_words / 5, _USUAL_FACTS) / (1 + e.slots_conflict)
+    unseen = caseless * min(max(e.longest_passage - _PHRASE, 0), _USUAL_FACTS) / (1 + e.slots_conflict)
     return (
         log1p(e.long_words),
         log1p(e.longest_passage),

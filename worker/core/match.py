@@ -90,6 +90,8 @@ _SENTENCE: Final = 12
 _PHRASES: Final = 0.06  # the same for fewer words than that: reports of a running subject share a phrase or two
 _ROUND_UP_LENGTH: Final = 2.5
 _BODY: Final = 0.5
+_LEAD: Final = 0.5
+_NEARLY_ALL: Final = 0.8
 _ONE_BLOCK: Final = 1.3
 _ABOUT: Final = 0.45
 _HEADLINE_WORDS: Final = 5
@@ -123,6 +125,16 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
     if relation is not Relation.REVISION and _is_item_of(evidence, relation):
         return Decision(None, strength, ("one is a part of the other, which is about something else",))
     return Decision(relation, strength, _reasons(evidence, terms, a, b, same_item))
+
+
+def is_firm(e: Evidence, relation: Relation) -> bool:
+    """Whether a match holds even where each passage that the two share stands in a hundred other texts as well.
+
+    What stands so often may be boilerplate, which looks like a body under another lead. It is not if the two share the
+    lead of one of them, or next to everything.
+    """
+    shares_lead = max(e.lead_a, e.lead_b) >= _LEAD or max(e.containment_a, e.containment_b) >= _NEARLY_ALL
+    return shares_lead or relation in (Relation.EXACT, Relation.NEAR, Relation.REVISION)
 
 
 def _repeats(e: Evidence) -> bool:
