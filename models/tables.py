@@ -233,7 +233,7 @@ class Match(Base):
     shared_keys: Mapped[int | None]
     """What the index keys count that lead from one to the other; null of versions of one item: none are asked for."""
     firm: Mapped[bool]
-    """Whether common keys count among those (`worker.core.match.is_firm`)."""
+    """Whether common keys count for the match (`worker.core.match.is_firm`); otherwise they count against it."""
     index_version: Mapped[int] = mapped_column(ForeignKey("index_versions.id"))
 
 

@@ -40,8 +40,8 @@ class Seen:
 class Found:
     """What the index says about some texts."""
 
-    shared: dict[Pair, int]
-    """Pairs (smaller id first) worth verifying, and what their shared keys count."""
+    shared: dict[Pair, tuple[int, int]]
+    """Pairs (smaller id first) worth verifying: what their keys count, and by how many more are rare than common."""
     halved: Halved
     """Of all keys asked for."""
     overfull: set[Pair] = field(default_factory=set)

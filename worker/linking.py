@@ -46,7 +46,7 @@ class _Link:
     shared: int
     """What those count that led from one to the other when the index was read."""
     firm: bool
-    """Whether common ones count among them."""
+    """Whether common ones count among them; otherwise they count against the rare ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
     versions = _same_item(connection, targets)
     pairs = found.shared.keys() | versions
     told |= load_words(connection, sorted({text for pair in pairs for text in pair} - told.keys()))
-    hopeful = _promising(found.shared.keys() - versions, told, texts) | versions
+    hopeful = _promising(found.shared, versions, told, texts) | versions
     texts |= load(connection, sorted({text for pair in hopeful for text in pair} - texts.keys()))
     links = {}
     for pair, first, (evidence, decision) in _verified(hopeful, told, texts, set(targets)):
@@ -101,9 +101,10 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
             one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
             both = None if pair in versions else np.intersect1d(one, two, assume_unique=True)
             firm = both is None or match.is_firm(evidence, relation)
-            shared = found.shared.get(pair, 0)
+            shared, _ = found.shared.get(pair, (0, 0))
             if both is not None and not firm:
-                shared = ENOUGH * len(set(both.tolist()) - found.halved.keys())
+                common = len(found.halved.keys() & set(both.tolist()))
+                shared = ENOUGH - 1 + (len(both) - common) - common  # most of what they share must be rare
             if both is None or shared >= ENOUGH:
                 links[pair] = _Link(first, evidence, decision, both, shared, firm)
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
@@ -111,13 +112,20 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
     return _Plan(targets, texts, pairs, links, found.halved, component(connection, near)[0])
 
 
-def _promising(pairs: Collection[Pair], told: Mapping[int, Told], targets: Collection[int]) -> set[Pair]:
-    """The pairs that could be one story, as far as their words tell."""
-    return {
-        (min(target, others[at]), max(target, others[at]))
-        for target, others in _by_target(pairs, targets).items()
-        for at in promising(told[target], [told[other] for other in others])
-    }
+def _promising(
+    shared: Mapping[Pair, tuple[int, int]],
+    versions: Collection[Pair],
+    told: Mapping[int, Told],
+    targets: Collection[int],
+) -> set[Pair]:
+    """The pairs that could be one story, as far as their words and keys tell."""
+    hopeful = set()
+    for target, others in _by_target(shared.keys() - versions, targets).items():
+        for at, evidence in promising(told[target], [told[other] for other in others]):
+            pair = min(target, others[at]), max(target, others[at])
+            if shared[pair][1] > 0 or match.could_be_firm(evidence):
+                hopeful.add(pair)
+    return hopeful
 
 
 def _verified(

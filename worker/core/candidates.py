@@ -22,8 +22,11 @@ def common_weight(key: int) -> int:
     return ENOUGH if key < 0 else 1
 
 
-def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], rare: int) -> dict[tuple[int, int], int]:
-    """Name the pairs (smaller id first) to look at, and what the keys count that lead from one to the other.
+def propose(
+    leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], rare: int
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Name the pairs (smaller id first) to look at: what the keys count that lead from one to the other, and by how
+    many more of them are rare than common.
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
     several, and counts once. The first `rare` lists are of keys that few texts have. Pure, and independent of order.
@@ -34,13 +37,13 @@ def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], rare: 
     offsets = np.cumsum([0, *map(len, lists)])
     texts = np.concatenate((np.empty(0, np.int64), *lists))
     found = _count(targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts, rare, ENOUGH)
-    return {(min(a, b), max(a, b)): shared for a, b, shared in found.tolist()}
+    return {(min(a, b), max(a, b)): (shared, rarer) for a, b, shared, rarer in found.tolist()}
 
 
 @compiled
 def _count(targets, starts, keys, numbers, offsets, texts, rare, least):  # type: ignore[no-untyped-def]
-    """Rows (text, other, what their keys count), with one small hash table a text."""
-    out = np.empty((256, 3), np.int64)
+    """Rows (text, other, what their keys count, rare less common ones), with one small hash table a text."""
+    out = np.empty((256, 4), np.int64)
     found = 0
     for target in range(len(targets)):
         posted = 0
@@ -51,6 +54,7 @@ def _count(targets, starts, keys, numbers, offsets, texts, rare, least):  # type
             size *= 2
         others = np.full(size, -1, np.int64)
         counts = np.zeros(size, np.int64)
+        rarer = np.zeros(size, np.int64)
         last = np.empty(size, np.int64)  # the key counted last: a key is posted on each day its text appeared
         for lead in range(starts[target], starts[target + 1]):
             key = keys[lead]
@@ -63,10 +67,12 @@ def _count(targets, starts, keys, numbers, offsets, texts, rare, least):  # type
                     continue
                 others[slot], last[slot] = other, key
                 counts[slot] += least if key < 0 or numbers[lead] < rare else 1
+                rarer[slot] += 1 if numbers[lead] < rare else -1
         for slot in range(size):
             if counts[slot] >= least and others[slot] != targets[target]:
                 if found == len(out):
                     out = np.concatenate((out, np.empty_like(out)))
-                out[found, 0], out[found, 1], out[found, 2] = targets[target], others[slot], counts[slot]
+                out[found, 0], out[found, 1] = targets[target], others[slot]
+                out[found, 2], out[found, 3] = counts[slot], rarer[slot]
                 found += 1
     return out[:found]

@@ -128,13 +128,21 @@ def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
 
 
 def is_firm(e: Evidence, relation: Relation) -> bool:
-    """Whether a match holds even where each passage that the two share stands in a hundred other texts as well.
+    """Whether a match holds even where most of what the two share stands in a hundred other texts as well.
 
     What stands so often may be boilerplate, which looks like a body under another lead. It is not if the two share the
     lead of one of them, or next to everything.
     """
     shares_lead = max(e.lead_a, e.lead_b) >= _LEAD or max(e.containment_a, e.containment_b) >= _NEARLY_ALL
     return shares_lead or relation in (Relation.EXACT, Relation.NEAR, Relation.REVISION)
+
+
+def could_be_firm(e: Evidence) -> bool:
+    """Whether `is_firm` may say so, whatever else is known of the two texts."""
+    if is_firm(e, Relation.SYNDICATED):
+        return True
+    headline = min(e.headline_a, e.headline_b)
+    return e.shared_words >= 0.75 * max(e.words_a, e.words_b) or (headline > 0 and e.headline_shared >= 0.6 * headline)
 
 
 def _repeats(e: Evidence) -> bool:

@@ -33,18 +33,19 @@ class Side:
     profile: match.Profile
 
 
-def promising(text: Told, others: Sequence[Told]) -> list[int]:
-    """Which of `others` could be one story with `text` at best: if one source had published both at one time.
+def promising(text: Told, others: Sequence[Told]) -> list[tuple[int, Evidence]]:
+    """Which of `others` could be one story with `text` at best: if one source had published both at one time; and why.
 
     Nine in ten of those proposed could not, and nothing else about them has to be known. Not to be asked of versions
     of one item, to which less applies.
     """
-    found: list[int] = []
+    results: list[tuple[int, Evidence]] = []
     for start in range(0, len(others), BATCH):
         part = others[start : start + BATCH]
-        kept = _measure(text, part, np.zeros((len(part), 3))).kept
-        found += (kept + start).tolist()
-    return found
+        found = _measure(text, part, np.zeros((len(part), 3)))
+        kept = (found.kept + start).tolist()
+        results += zip(kept, evidence(found, len(text[0]), [len(words) for words, _ in part]), strict=True)
+    return results
 
 
 def verify(text: Side, others: Sequence[Side]) -> list[tuple[Evidence, match.Decision] | None]:
