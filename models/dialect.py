@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, any_, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 STORING_LOCK = 0x73746F72
@@ -24,8 +24,10 @@ def one_of(connection: Connection, column: Any, values: Sequence[int]) -> Column
     if connection.dialect.name == "postgresql":
         array: ColumnElement[bool] = column == any_(bindparam(None, values, type_=ARRAY(Integer)))
         return array
-    listed = func.json_each(str(list(values))).table_valued("value")
-    chosen: ColumnElement[bool] = column.in_(select(listed.c.value))
+    # As text: building the subquery took a tenth of the time of an article that comes alone.
+    name = f"listed_{column.key}"
+    listed = text(f"(SELECT value FROM json_each(:{name}))").bindparams(**{name: str(list(values))})  # noqa: S608
+    chosen: ColumnElement[bool] = column.op("IN", is_comparison=True)(listed)
     return chosen
 
 

@@ -16,6 +16,20 @@ from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED
 from worker.core.verify import Told
 
+# Made once: putting them together costs more than running them.
+_APPEARANCES = select(
+    Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
+    Article.credit, Article.published_at, Article.updated_at, Article.received_at, Article.embargoed_until,
+)  # fmt: skip
+_TEXTS = select(
+    Text.id, Text.digest, (func.length(Text.words) / 4).label("length"), Text.revision,
+    Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
+)  # fmt: skip
+_WORDS = select(Text.id, Text.words, Text.headline_words)
+_EDGES = select(
+    Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard, Match.containment_a, Match.containment_b
+)
+
 AnyRow = Row[*tuple[Any, ...]]
 
 
@@ -41,17 +55,11 @@ class Known:
 
 def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
     """Read texts that have an appearance, without their words."""
+    if not ids:
+        return {}
     appearances = defaultdict(list)
-    columns = (
-        Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
-        Article.credit, Article.published_at, Article.updated_at, Article.received_at, Article.embargoed_until,
-    )  # fmt: skip
-    for row in connection.execute(select(*columns).where(one_of(connection, Article.text_id, ids))):
+    for row in connection.execute(_APPEARANCES.where(one_of(connection, Article.text_id, ids))):
         appearances[row.text_id].append(row)
-    rows = select(
-        Text.id, Text.digest, (func.length(Text.words) / 4).label("length"), Text.revision,
-        Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
-    )  # fmt: skip
     return {
         row.id: Known(
             id=row.id,
@@ -67,16 +75,17 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
             updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
             story=(row.story_id, row.relation, row.jaccard, row.containment, row.withdrawn),
         )
-        for row in connection.execute(rows.where(one_of(connection, Text.id, ids)))
+        for row in connection.execute(_TEXTS.where(one_of(connection, Text.id, ids)))
     }
 
 
 def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, Told]:
     """Read the word hashes of texts, and how many of them are the headline's."""
-    columns = select(Text.id, Text.words, Text.headline_words)
+    if not ids:
+        return {}
     return {
         row.id: (np.frombuffer(row.words, dtype="<u4").astype(np.uint32, copy=False), row.headline_words)
-        for row in connection.execute(columns.where(one_of(connection, Text.id, ids)))
+        for row in connection.execute(_WORDS.where(one_of(connection, Text.id, ids)))
     }
 
 
@@ -112,9 +121,7 @@ def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], d
         reached |= frontier
         listed = sorted(frontier)
         either = or_(one_of(connection, Match.text_a, listed), one_of(connection, Match.text_b, listed))
-        columns = (Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard,
-                   Match.containment_a, Match.containment_b)  # fmt: skip
-        for row in connection.execute(select(*columns).where(either)):
+        for row in connection.execute(_EDGES.where(either)):
             edges[row.text_a, row.text_b] = row
         frontier = {text for pair in edges for text in pair} - reached
     return reached, edges

@@ -28,6 +28,12 @@ from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_c
 from worker.known import Known, component, load, load_words
 from worker.regroup import regroup, update_rows
 
+_TWIN = aliased(Article)
+_SHARED = tuple(
+    select(Article.text_id, _TWIN.text_id).join(_TWIN, same == mine).where(_TWIN.text_id != Article.text_id).distinct()
+    for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
+)
+
 
 class _GroundMovedError(Exception):
     """A text changed between reading and writing; read again."""
@@ -151,15 +157,9 @@ def _by_target(pairs: Collection[Pair], targets: Collection[int]) -> dict[int, l
 def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
     """Pairs of these texts with any other that appeared under the same source and id, or the same URL."""
     pairs = set()
-    twin = aliased(Article)
-    for mine, same in ((Article.item, twin.item), (Article.link, twin.link)):
-        shared = (
-            select(Article.text_id, twin.text_id)
-            .join(twin, same == mine)
-            .where(one_of(connection, Article.text_id, ids), twin.text_id != Article.text_id)
-            .distinct()
-        )
-        pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(shared)}
+    for shared in _SHARED:
+        mine = shared.where(one_of(connection, Article.text_id, ids))
+        pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(mine)}
     return pairs
 
 
@@ -170,8 +170,9 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
     lock_links(connection, alone=False)
     _lock(connection, plan)
     links = _still_led_to(connection, plan)
-    _, edges = component(connection, plan.component)
-    _write_matches(connection, links, edges.keys() & plan.compared, index_version)
+    if plan.compared:
+        _, edges = component(connection, plan.component)
+        _write_matches(connection, links, edges.keys() & plan.compared, index_version)
     members, edges = component(connection, plan.component)
     if not members <= plan.component:  # another worker linked something to these texts in the meantime
         raise _GroundMovedError
