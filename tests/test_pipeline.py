@@ -129,6 +129,18 @@ def test_halved_cells_of_common_keys_leave_no_trace_of_the_order(
     assert len(exports) == 1
 
 
+def test_what_a_flood_of_articles_ends_with_ties_none_of_them(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "CELL", 4)
+    footer = report(999, 100)
+    flood = [{**record, "text": f"{record['text']} {footer}"} for record in records(range(200, 230))]
+    for run, told in enumerate((flood, flood[::-1])):
+        with opened(sqlite_url.replace("newsfold.db", f"{run}.db")) as (engine, pipe):
+            ingest(pipe, write_jsonl(tmp_path / "flood.jsonl", told))
+            assert {len(story) for story in partition(engine)} == {1}
+
+
 def test_workers_that_halve_each_others_cells_end_with_the_same_stories(
     postgres_url: str, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
