@@ -20,10 +20,9 @@ from celery.platforms import set_pdeathsig
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker import app as root
-from worker.core.article import Article
 from worker.core.errors import NewsfoldError
 from worker.logs import configure_logs
-from worker.pipeline import prepare
+from worker.pipeline import warm_up
 
 log = structlog.get_logger()
 
@@ -164,7 +163,7 @@ def _serve(pipe: "Connection[Task | None, Task]") -> None:
 
     with suppress(NewsfoldError, SQLAlchemyError):  # the first task will say so
         root.pipeline()
-    prepare(Article(text="ready"), None, ())  # loads what is compiled, so that the first file need not wait for it
+    warm_up()
     known = {task.name: task for task in (tasks.ingest, tasks.link)}
     while not stopping.is_set():
         if not pipe.poll(0.5):

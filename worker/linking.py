@@ -19,7 +19,7 @@ from models.dialect import lock_links, one_of
 from models.engine import look, transact
 from models.tables import Article, Match, Text
 from worker.core import match
-from worker.core.candidates import ENOUGH, common_weight
+from worker.core.candidates import ENOUGH, common_weight, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -83,6 +83,13 @@ def link(engine: Engine, text_ids: Sequence[int], index_version: int, window: in
             transact(engine, partial(_halve, overfull=plan))
         except _GroundMovedError:
             seen = Seen()
+
+
+def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
+    """Load the kernels that linking a text takes."""
+    side = Side(words, headline_words, match.Profile())
+    verify(side, [side])
+    propose(np.array([[1, 1, 0]]), [np.array([1, 2])], 1)
 
 
 # --- gather -------------------------------------------------------------------------------------------------------

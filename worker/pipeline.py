@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from io import BufferedReader
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Self
 
 import structlog
@@ -306,6 +307,21 @@ def records(entry: ledger.Entry, past: int) -> Generator[tuple[int, Article | Re
         for number, record in enumerate(found, start=1):
             if number > past:
                 yield number, record
+
+
+@cache
+def warm_up() -> None:
+    """Load what the first file would wait for: the kernels, and the process that parses. Once a process.
+
+    An attempt counts from the file's beginning; a worker that is killed while it still starts has not died of the file.
+    """
+    with TemporaryFile() as file, suppress(ParseError, SandboxError):
+        file.write(b'{"title": "Ready", "text": "' + b"to fold the news of a long day into stories " * 8 + b'"}')
+        file.flush()
+        for record in parse_file(file, "ready.json"):
+            if isinstance(record, Article):
+                print_ = prepare(record, None, ()).fingerprint
+                linking.warm_up(print_.words, print_.headline_words)
 
 
 def prepare(article: Article, source: str | None, stock: Collection[int]) -> store.Prepared:

@@ -11,7 +11,7 @@ from models.engine import look
 from worker import app as root
 from worker import inbox, ledger, parts
 from worker.ledger import Drop, Entry
-from worker.pipeline import Outcome, PauseError, claim_name, describe
+from worker.pipeline import Outcome, PauseError, claim_name, describe, warm_up
 
 log = structlog.get_logger()
 
@@ -50,6 +50,7 @@ def _files(batch: str) -> dict[str, tuple[Path, Path]]:
 
 def _work_off(batch: str, files: Mapping[str, tuple[Path, Path]]) -> bool:
     """Work off a batch's files; return whether something is left for another time."""
+    warm_up()
     progress = _slice()
     try:
         drops = _describe(batch, files)
