@@ -90,6 +90,8 @@ _SENTENCE: Final = 12
 _PHRASES: Final = 0.06  # the same for fewer words than that: reports of a running subject share a phrase or two
 _ROUND_UP_LENGTH: Final = 2.5
 _BODY: Final = 0.5
+_SAME_HEADLINE: Final = 0.6
+_EDITED: Final = 0.25
 _LEAD: Final = 0.5
 _NEARLY_ALL: Final = 0.8
 _ONE_BLOCK: Final = 1.3
@@ -138,11 +140,15 @@ def is_firm(e: Evidence, relation: Relation) -> bool:
 
 
 def could_be_firm(e: Evidence) -> bool:
-    """Whether `is_firm` may say so, whatever else is known of the two texts."""
+    """Whether `is_firm` may say so, whatever else is known of two texts that are not versions of one item.
+
+    It must hold wherever `is_firm` does: what it drops is looked at no more, whenever the two meet.
+    """
     if is_firm(e, Relation.SYNDICATED):
         return True
-    headline = min(e.headline_a, e.headline_b)
-    return e.shared_words >= 0.75 * max(e.words_a, e.words_b) or (headline > 0 and e.headline_shared >= 0.6 * headline)
+    longer, headline = max(e.words_a, e.words_b), min(e.headline_a, e.headline_b)
+    same_headline = headline > 0 and e.headline_shared / headline >= _SAME_HEADLINE
+    return longer - e.shared_words <= _EDITED * longer or same_headline
 
 
 def _repeats(e: Evidence) -> bool:
@@ -176,7 +182,7 @@ def _relation(e: Evidence, a: Profile, b: Profile, headline: float, same_item: b
         and hours is not None
         and hours <= _REVISION_HOURS
         and reach >= REACH
-        and (headline >= 0.6 or min(e.lead_a, e.lead_b) >= 0.5)
+        and (headline >= _SAME_HEADLINE or min(e.lead_a, e.lead_b) >= 0.5)
     ):
         return Relation.REVISION
     if shorter >= _NEAR_LENGTH * longer and _edited_throughout(e, longer):
@@ -188,7 +194,7 @@ def _edited_throughout(e: Evidence, longer: int) -> bool:
     """Hardly anything differs, or what differs is a few words here and there and not whole paragraphs."""
     apart = longer - e.shared_words
     scattered = apart <= _EDIT_WORDS * (len(e.passages) + 1)
-    return apart <= 0.12 * longer or (apart <= 0.25 * longer and scattered)
+    return apart <= 0.12 * longer or (apart <= _EDITED * longer and scattered)
 
 
 def _only_quotes(e: Evidence) -> bool:
