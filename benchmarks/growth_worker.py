@@ -15,7 +15,7 @@ import migrations
 import worker.linking
 from benchmarks.stream import latencies, summary
 from models.engine import open_engine
-from worker.pipeline import Pipeline, describe
+from worker.pipeline import Pipeline, describe, warm_up
 from worker.settings import Settings
 
 
@@ -66,6 +66,7 @@ def main() -> None:
     engine = open_engine(Settings.from_environment().database_url)
     migrations.upgrade(engine)
     pipeline = Pipeline.open(engine)
+    warm_up()
     counted = Counted()
     for line in sys.stdin.buffer:
         what, *arguments = orjson.loads(line)

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.peers.common import report
 from models.engine import open_engine
-from worker.pipeline import Pipeline, describe
+from worker.pipeline import Pipeline, describe, warm_up
 from worker.settings import Settings
 
 WARM = 20
@@ -47,6 +47,7 @@ def main() -> None:
     path, count, folder = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     engine = open_engine(Settings.from_environment().database_url)
     pipeline = Pipeline.open(engine)
+    warm_up()
     with path.open("rb") as lines:
         times = list(latencies(pipeline, islice(lines, WARM + count), folder))[WARM:]
     report(articles=len(times), **summary(times))

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, any_, bindparam, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 STORING_LOCK = 0x73746F72
 LINKING_LOCK = 0x6C696E6B
@@ -19,16 +23,44 @@ def insert_new(connection: Connection, table: Any) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-def one_of(connection: Connection, column: Any, values: Sequence[int]) -> ColumnElement[bool]:
-    """`column IN values` with the whole list as one parameter: thousands of them cost one plan and no limit."""
-    if connection.dialect.name == "postgresql":
-        array: ColumnElement[bool] = column == any_(bindparam(None, values, type_=ARRAY(Integer)))
-        return array
-    # As text: building the subquery took a tenth of the time of an article that comes alone.
-    name = f"listed_{column.key}"
-    listed = text(f"(SELECT value FROM json_each(:{name}))").bindparams(**{name: str(list(values))})  # noqa: S608
-    chosen: ColumnElement[bool] = column.op("IN", is_comparison=True)(listed)
-    return chosen
+def one_of(column: Any, values: Sequence[int] | str) -> ColumnElement[bool]:
+    """`column IN values` with the whole list as one parameter: thousands of them cost one plan and no limit.
+
+    A name in place of the values is a parameter's, to be given when the statement is executed: statements put together
+    once save a fifth of the time of an article that comes alone.
+    """
+    name, given = (values, None) if isinstance(values, str) else (None, values)
+    return _OneOf(column, bindparam(name, given, type_=_Numbers()))
+
+
+class _Numbers(TypeDecorator[Sequence[int]]):
+    """A list of numbers: an array, or JSON where there are none."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(Integer) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> list[int] | str:
+        numbers = list(value or ())
+        return numbers if dialect.name == "postgresql" else str(numbers)
+
+
+class _OneOf(FunctionElement[Any]):
+    inherit_cache = True
+
+
+@compiles(_OneOf, "postgresql")
+def _in_array(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
+    column, numbers = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY ({numbers})"
+
+
+@compiles(_OneOf, "sqlite")
+def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
+    column, numbers = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608 - compiled clauses, no values
 
 
 def insert_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> None:

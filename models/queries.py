@@ -60,7 +60,7 @@ def members(connection: Connection, story_ids: Sequence[int]) -> list[Row]:
     """The members of stories: story by story, the canonical first, then by publication."""
     c = MEMBERS.c
     order = (c.story_id, c.relation != "canonical", c.published_at.is_(None), c.published_at, c.article_id)
-    return _rows(connection, select(MEMBERS).where(one_of(connection, c.story_id, story_ids)).order_by(*order))
+    return _rows(connection, select(MEMBERS).where(one_of(c.story_id, story_ids)).order_by(*order))
 
 
 def article_texts(connection: Connection, article_ids: Sequence[int]) -> dict[int, Row]:
@@ -70,12 +70,12 @@ def article_texts(connection: Connection, article_ids: Sequence[int]) -> dict[in
         Article.byline, Article.dateline, Article.credit, Article.language, Article.version, Article.status,
         Article.extra.label("metadata"),
     ).join(Text, Text.id == Article.text_id)  # fmt: skip
-    return {row["id"]: row for row in _rows(connection, query.where(one_of(connection, Article.id, article_ids)))}
+    return {row["id"]: row for row in _rows(connection, query.where(one_of(Article.id, article_ids)))}
 
 
 def evidence(connection: Connection, text_ids: Sequence[int]) -> list[Row]:
     """The matches among a story's texts."""
-    ends = one_of(connection, Match.text_a, text_ids), one_of(connection, Match.text_b, text_ids)
+    ends = one_of(Match.text_a, text_ids), one_of(Match.text_b, text_ids)
     return _rows(connection, select(Match.__table__).where(*ends).order_by(Match.text_a, Match.text_b))
 
 
@@ -113,7 +113,7 @@ def deliveries(connection: Connection, limit: int, state: str | None = None) -> 
     hidden = {"claim", "position", "touched_at", "source"}
     query = select(*(c for c in ledger.c if c.name not in hidden)).order_by(Delivery.id.desc()).limit(limit)
     rows = _rows(connection, query.where(Delivery.state == state) if state else query)
-    listed = select(Rejection).where(one_of(connection, Rejection.delivery_id, [row["id"] for row in rows]))
+    listed = select(Rejection).where(one_of(Rejection.delivery_id, [row["id"] for row in rows]))
     rejections: dict[int, list[Row]] = {row["id"]: [] for row in rows}
     for found in connection.execute(listed.order_by(Rejection.delivery_id, Rejection.record)):
         rejections[found.delivery_id].append({"position": found.position, "reason": found.reason})

@@ -17,7 +17,7 @@ PACKAGES = ("worker", "models", "migrations")
 
 SHELL = (
     "worker.cli", "worker.commands", "worker.watch", "worker.tasks", "worker.app", "worker.crew", "worker.hands",
-    "worker.pulse", "worker.metrics",
+    "worker.forks", "worker.loaded", "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
     "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store",

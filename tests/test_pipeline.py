@@ -109,12 +109,13 @@ def test_any_order_in_any_portions_on_either_database_gives_one_export(
     assert len(exports) == 1
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 4])
 def test_halved_cells_of_common_keys_leave_no_trace_of_the_order(
     sqlite_url: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """With tiny cells nearly every key is common, and many a match has to be taken back."""
     monkeypatch.setattr(cells, "CELL", size)
+    monkeypatch.setattr(cells, "RARE", (size + 1) // 2)
     exports = set()
     for run in range(4):
         shuffled = corpus()
@@ -133,6 +134,7 @@ def test_what_a_flood_of_articles_ends_with_ties_none_of_them(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "CELL", 4)
+    monkeypatch.setattr(cells, "RARE", 2)
     footer = report(999, 100)
     flood = [{**record, "text": f"{record['text']} {footer}"} for record in records(range(200, 230))]
     for run, told in enumerate((flood, flood[::-1])):
@@ -145,6 +147,7 @@ def test_workers_that_halve_each_others_cells_end_with_the_same_stories(
     postgres_url: str, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "CELL", 2)
+    monkeypatch.setattr(cells, "RARE", 1)
     monkeypatch.setattr(pipeline, "CHUNK", 4)
     with opened(sqlite_url) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "all.jsonl", corpus()))

@@ -11,22 +11,20 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import structlog
-from celery.platforms import set_pdeathsig
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker import app as root
 from worker.core.errors import NewsfoldError
+from worker.forks import FORKS, end_with_parent
 from worker.logs import configure_logs
 from worker.pipeline import warm_up
 
 log = structlog.get_logger()
 
-SPAWN = get_context("spawn")
 GRACE = 15.0
 """Seconds from the wish to stop until tasks in hand are killed."""
 PAUSE = 1.0
@@ -39,8 +37,8 @@ class Hand:
     """One process, and what it has in hand."""
 
     def __init__(self) -> None:
-        self.pipe, theirs = SPAWN.Pipe()
-        self.process: BaseProcess = SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+        self.pipe, theirs = FORKS.Pipe()
+        self.process: BaseProcess = FORKS.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self.since: float | None = None
@@ -148,7 +146,7 @@ class _Parent:
 
 def _serve(pipe: "Connection[Task | None, Task]") -> None:
     """Do one task after the other until told to stop, or the parent is gone."""
-    set_pdeathsig("SIGKILL")
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stopping = threading.Event()
 

@@ -2,13 +2,11 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -18,13 +16,16 @@ from sqlalchemy import Engine
 from models.engine import look, open_engine
 from worker import ledger, parts
 from worker.core.errors import NewsfoldError
+from worker.forks import FORKS, end_with_parent
 from worker.ledger import Drop, Entry
 from worker.logs import configure_logs
 from worker.parts import Part
-from worker.pipeline import Outcome, Pipeline, describe
+from worker.pipeline import Outcome, Pipeline, describe, load
 
 MOST = 4
 """Processes: SQLite has one writer at a time, and more of them would mostly wait for it."""
+BIG = 2 << 20
+"""Bytes from which a file goes in parts from its first record on."""
 AHEAD = 2
 """Tasks a process that are sent before the first is back."""
 
@@ -40,6 +41,15 @@ def described(group: Group) -> list[Drop]:
         with suppress(FileNotFoundError):
             drops.append(describe(*file))
     return drops
+
+
+def size(group: Group) -> int:
+    """Bytes of all these files."""
+    total = 0
+    for file, _, _ in group:
+        with suppress(OSError):
+            total += file.lstat().st_size
+    return total
 
 
 class Hands:
@@ -70,7 +80,10 @@ class Hands:
 
     def files(self, group: Group) -> Iterator[Outcome]:
         """Send a group of files; yield how others ended meanwhile."""
-        self._send(_ingest, group)
+        big = [named for named in group if size([named]) >= BIG]
+        yield from self.sort(self._pipeline.ingest(described(big), most=0))
+        if small := [named for named in group if named not in big]:
+            self._send(_ingest, small)
         yield from self._said()
 
     def sort(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -105,9 +118,7 @@ class Hands:
         if self._pool is None:
             own = self._pipeline
             about = own.engine.url.render_as_string(hide_password=False), own.window
-            self._pool = ProcessPoolExecutor(
-                self._processes, mp_context=get_context("spawn"), initializer=_begin, initargs=about
-            )
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=FORKS, initializer=_begin, initargs=about)
         self._sent.add(self._pool.submit(task, *arguments))
 
     def _wait(self, most: int) -> None:
@@ -135,17 +146,10 @@ _own: list[Pipeline] = []
 
 def _begin(database_url: str, window: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's affair
-    threading.Thread(target=_follow, daemon=True).start()
+    end_with_parent()
     configure_logs()
+    load()
     _own.append(Pipeline.open(open_engine(database_url), window))
-
-
-def _follow() -> None:
-    """End with the parent, however it ends."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _ingest(group: Group) -> tuple[list[Outcome], int]:

@@ -11,11 +11,17 @@ from sqlalchemy import Connection, select
 from models.dialect import Span, insert_new, one_of, postings, postings_within
 from models.tables import HalvedCell, Match, TextKey
 from worker.core import cells
-from worker.core.candidates import ENOUGH, common_weight, propose
+from worker.core.candidates import counts, propose
+
+_HALVED = select(HalvedCell.key, HalvedCell.cell).where(one_of(HalvedCell.key, "keys"))
+_FIRM = tuple(
+    select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None), one_of(side, "ids"))
+    for side in (Match.text_a, Match.text_b)
+)
 
 Pair = tuple[int, int]
 Halved = Mapping[int, Collection[int]]
-"""Key -> its cells that were halved. A key that has none leads to all texts that have it."""
+"""Key -> its cells that were halved. A key that has none is rare and leads to all texts that have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,9 @@ class Seen:
     """What was read of the index for some texts."""
 
     whole: dict[int, NDArray[np.int64]] | None = None
-    """Key -> all texts that have it."""
+    """Rare key -> all texts that have it."""
     spans: dict[Span, NDArray[np.int64]] = field(default_factory=dict)
-    """Of common keys: the texts in a cell."""
+    """Of other keys: the texts in a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Found:
     """What the index says about some texts."""
 
     shared: dict[Pair, tuple[int, int]]
-    """Pairs (smaller id first) worth verifying: what their keys count, and by how many more are rare than common."""
+    """Pairs (smaller id first) worth verifying: what their keys count, see `propose`."""
     halved: Halved
     """Of all keys asked for."""
     overfull: set[Pair] = field(default_factory=set)
@@ -51,8 +57,7 @@ class Found:
 def halved_cells(connection: Connection, keys: Sequence[int]) -> Halved:
     """Read the halved cells of these keys."""
     found: dict[int, set[int]] = defaultdict(set)
-    query = select(HalvedCell.key, HalvedCell.cell).where(one_of(connection, HalvedCell.key, keys))
-    for row in connection.execute(query):
+    for row in connection.execute(_HALVED, {"keys": keys}):
         found[row.key].add(row.cell)
     return found
 
@@ -74,9 +79,9 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
     number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
     leads = np.column_stack((owners, keys, number[which]))
     leads = leads[leads[:, 2] >= 0]
-    overfull = {(key, cells.ROOT) for key, listed in lists if len(listed) > cells.CELL}
+    overfull = {(key, cells.FREQUENT) for key, listed in lists if len(listed) > cells.RARE}
 
-    spans, common = _common(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
+    spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
     asked = [span for span in spans if span not in seen.spans]
     seen.spans |= dict.fromkeys(asked, np.empty(0, np.int64))
     seen.spans |= {asked[number]: listed for number, listed in _parsed(postings_within(connection, asked))}
@@ -85,19 +90,20 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
     }
     if overfull:
         return Found({}, halved, overfull)
-    common[:, 2] += len(lists)
+    others[:, 2] += len(lists)
     held = [listed for _, listed in lists] + [seen.spans[span] for span in spans]
-    return Found(propose(np.concatenate((leads, common)), held, len(lists)), halved, overfull)
+    common = [0] * len(lists) + [1 + (cells.ROOT in halved[span[0]]) for span in spans]
+    return Found(propose(np.concatenate((leads, others)), held, common), halved, overfull)
 
 
-def _common(
+def _spans(
     texts: Mapping[int, Posted],
     owners: NDArray[np.int64],
     keys: NDArray[np.int64],
     at: NDArray[np.int64],
     halved: Halved,
 ) -> tuple[dict[Span, int], NDArray[np.int64]]:
-    """Where the postings of common keys, those `at`, lead: spans with their cells; (text, key, number of the span)."""
+    """Where the postings of other than rare keys, those `at`, lead: spans with their cells; (text, key, number)."""
     numbers: dict[Pair, int] = {}
     leads = [
         (text, key, numbers.setdefault((key, cell), len(numbers)))
@@ -124,7 +130,7 @@ class Halving:
     cut: dict[Pair, list[int]]
     """Firm matches, and the keys that lead along them no more, as far as the halved cells tell."""
     lost: dict[Pair, int]
-    """Matches, and what their keys count less that have become common."""
+    """Matches, and what their keys count less that have become frequent or common."""
 
 
 def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
@@ -144,16 +150,13 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     if not rows:  # another worker was faster
         return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
-    rare = {key for key, own in after.items() if own and not before.get(key)}
     now = {key: {text: cells.leaves(own, after[key]) for text, own in texts.items()} for key, texts in places.items()}
     for (a, b), firm in _matched(connection, sorted(keys)).items():
         both = keys.get(a, set()) & keys.get(b, set())
-        if not firm:
-            halving.lost[a, b] = ENOUGH * len(both & rare)
-            continue
-        halving.lost[a, b] = sum(ENOUGH - common_weight(key) for key in both & rare)
+        was = sum(counts(key, before.get(key, ()), firm=firm) for key in both)
+        halving.lost[a, b] = was - sum(counts(key, after[key], firm=firm) for key in both)
         for key in both:
-            if now[key][a].isdisjoint(now[key][b]):
+            if firm and now[key][a].isdisjoint(now[key][b]):
                 halving.cut[a, b].append(key)
     return halving
 
@@ -165,9 +168,4 @@ def _posted(connection: Connection, key: int, first: int, last: int) -> Iterable
 
 def _matched(connection: Connection, texts: Sequence[int]) -> dict[Pair, bool]:
     """The stored matches of these texts that rest on shared keys, and whether they are firm."""
-    columns = select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None))
-    return {
-        (row.text_a, row.text_b): row.firm
-        for side in (Match.text_a, Match.text_b)
-        for row in connection.execute(columns.where(one_of(connection, side, texts)))
-    }
+    return {(row.text_a, row.text_b): row.firm for side in _FIRM for row in connection.execute(side, {"ids": texts})}

@@ -20,15 +20,15 @@ from worker.core.verify import Told
 _APPEARANCES = select(
     Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
     Article.credit, Article.published_at, Article.updated_at, Article.received_at, Article.embargoed_until,
-)  # fmt: skip
+).where(one_of(Article.text_id, "ids"))  # fmt: skip
 _TEXTS = select(
     Text.id, Text.digest, (func.length(Text.words) / 4).label("length"), Text.revision,
     Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
-)  # fmt: skip
-_WORDS = select(Text.id, Text.words, Text.headline_words)
+).where(one_of(Text.id, "ids"))  # fmt: skip
+_WORDS = select(Text.id, Text.words, Text.headline_words).where(one_of(Text.id, "ids"))
 _EDGES = select(
     Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard, Match.containment_a, Match.containment_b
-)
+).where(or_(one_of(Match.text_a, "ids"), one_of(Match.text_b, "ids")))
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -58,7 +58,7 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
     if not ids:
         return {}
     appearances = defaultdict(list)
-    for row in connection.execute(_APPEARANCES.where(one_of(connection, Article.text_id, ids))):
+    for row in connection.execute(_APPEARANCES, {"ids": ids}):
         appearances[row.text_id].append(row)
     return {
         row.id: Known(
@@ -75,7 +75,7 @@ def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
             updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
             story=(row.story_id, row.relation, row.jaccard, row.containment, row.withdrawn),
         )
-        for row in connection.execute(_TEXTS.where(one_of(connection, Text.id, ids)))
+        for row in connection.execute(_TEXTS, {"ids": ids})
     }
 
 
@@ -85,7 +85,7 @@ def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, Told]:
         return {}
     return {
         row.id: (np.frombuffer(row.words, dtype="<u4").astype(np.uint32, copy=False), row.headline_words)
-        for row in connection.execute(_WORDS.where(one_of(connection, Text.id, ids)))
+        for row in connection.execute(_WORDS, {"ids": ids})
     }
 
 
@@ -119,9 +119,7 @@ def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], d
     frontier = set(start)
     while frontier:
         reached |= frontier
-        listed = sorted(frontier)
-        either = or_(one_of(connection, Match.text_a, listed), one_of(connection, Match.text_b, listed))
-        for row in connection.execute(_EDGES.where(either)):
+        for row in connection.execute(_EDGES, {"ids": sorted(frontier)}):
             edges[row.text_a, row.text_b] = row
         frontier = {text for pair in edges for text in pair} - reached
     return reached, edges

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute
 
 from models.dialect import insert_new, one_of
 from models.tables import Article, Delivery, Part, Rejection
@@ -15,6 +14,18 @@ from models.tables import Article, Delivery, Part, Rejection
 ATTEMPTS = 3
 GAVE_UP = f"gave up after {ATTEMPTS} attempts"
 """How the error of a file, and the reason of a record, begins that its worker died on."""
+
+_ROWS = select(Delivery.__table__).where(one_of(Delivery.id, "ids"))
+_POSITIONS = select(Delivery.id, Delivery.position).where(one_of(Delivery.id, "ids"))
+_COUNTS = tuple(
+    select(column, func.count()).where(one_of(column, "ids")).group_by(column)
+    for column in (Article.delivery_id, Rejection.delivery_id)
+)
+_REASONS = (
+    select(Rejection.delivery_id, Rejection.reason)
+    .where(one_of(Rejection.delivery_id, "ids"))
+    .order_by(Rejection.delivery_id, Rejection.record.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +93,16 @@ def known(connection: Connection, claims: Mapping[str, Path]) -> dict[str, Entry
 
 def count_attempt(connection: Connection, entries: Sequence[Entry]) -> None:
     """Note that these files are about to be worked on, in case the worker does not live to say how it went."""
-    ids = one_of(connection, Delivery.id, [entry.id for entry in entries])
+    if not entries:
+        return
+    ids = one_of(Delivery.id, [entry.id for entry in entries])
     values = {"attempts": Delivery.attempts + 1, "touched_at": datetime.now(UTC)}
     connection.execute(update(Delivery).where(ids).values(values))
 
 
 def take_back(connection: Connection, entries: Sequence[Entry]) -> None:
     """Uncount an attempt that ended for no fault of these files."""
-    here = one_of(connection, Delivery.id, [entry.id for entry in entries]), Delivery.attempts > 0
+    here = one_of(Delivery.id, [entry.id for entry in entries]), Delivery.attempts > 0
     connection.execute(update(Delivery).where(*here).values(attempts=Delivery.attempts - 1))
 
 
@@ -139,10 +152,8 @@ def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
     remembers: a crash in between changes nothing.
     """
     ids = sorted(errors)
-    new = _count(connection, Article.delivery_id, ids)
-    rejected = _count(connection, Rejection.delivery_id, ids)
-    position = select(Delivery.id, Delivery.position).where(one_of(connection, Delivery.id, ids))
-    received = {row.id: row.position for row in connection.execute(position)}
+    new, rejected = (dict(connection.execute(counted, {"ids": ids}).tuples().all()) for counted in _COUNTS)
+    received = {row.id: row.position for row in connection.execute(_POSITIONS, {"ids": ids})}
     why = {i: error for i, error in errors.items() if error is not None}
     barren = [i for i in ids if i not in why and received[i] == rejected.get(i, 0)]
     why |= {i: f"no article in it: {reason}" for i, reason in _first_reasons(connection, barren).items()}
@@ -167,16 +178,9 @@ def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
 
 def entry_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """Read files' rows."""
-    listed = select(Delivery.__table__).where(one_of(connection, Delivery.id, ids))
-    return {row.id: row for row in connection.execute(listed)}
-
-
-def _count(connection: Connection, column: InstrumentedAttribute[int], ids: Sequence[int]) -> dict[int, int]:
-    counted = select(column, func.count()).where(one_of(connection, column, ids)).group_by(column)
-    return {row[0]: row[1] for row in connection.execute(counted)}
+    return {row.id: row for row in connection.execute(_ROWS, {"ids": ids})}
 
 
 def _first_reasons(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
-    listed = select(Rejection.delivery_id, Rejection.reason).where(one_of(connection, Rejection.delivery_id, ids))
-    ordered = connection.execute(listed.order_by(Rejection.delivery_id, Rejection.record.desc()))
+    ordered = connection.execute(_REASONS, {"ids": ids}) if ids else ()
     return {row.delivery_id: row.reason for row in ordered}

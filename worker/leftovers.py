@@ -12,7 +12,7 @@ from worker.ledger import ATTEMPTS
 def unlinked(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
     """The texts of these files that wait for their links and are not given up."""
     left = select(Text.id).join(Article, Article.text_id == Text.id).distinct()
-    mine = one_of(connection, Article.delivery_id, delivery_ids)
+    mine = one_of(Article.delivery_id, delivery_ids)
     return list(connection.scalars(left.where(mine, waiting()).order_by(Text.id)))
 
 
@@ -24,7 +24,7 @@ def waiting() -> ColumnElement[bool]:
 
 def stuck(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, int]:
     """How many texts of these files could not be linked when that was tried again; files without any are left out."""
-    mine = one_of(connection, Article.delivery_id, delivery_ids)
+    mine = one_of(Article.delivery_id, delivery_ids)
     left = select(Article.delivery_id, func.count(Text.id.distinct())).join(Text, Text.id == Article.text_id)
     held = left.join(LinkAttempt, LinkAttempt.text_id == Text.id).where(mine, Text.linked.is_(False))
     return {row[0]: row[1] for row in connection.execute(held.group_by(Article.delivery_id))}
@@ -34,7 +34,7 @@ def tried(connection: Connection, text_ids: Sequence[int]) -> dict[int, int]:
     """How often linking was tried again of those of these texts that still wait for it."""
     times = func.coalesce(LinkAttempt.attempts, 0)
     left = select(Text.id, times).outerjoin(LinkAttempt, LinkAttempt.text_id == Text.id)
-    mine = left.where(one_of(connection, Text.id, text_ids), waiting())
+    mine = left.where(one_of(Text.id, text_ids), waiting())
     return {row[0]: row[1] for row in connection.execute(mine.order_by(Text.id))}
 
 
@@ -43,10 +43,10 @@ def count(connection: Connection, text_ids: Sequence[int]) -> None:
     if text_ids:
         rows = [{"text_id": text, "attempts": 0} for text in sorted(text_ids)]
         connection.execute(insert_new(connection, LinkAttempt), rows)
-        here = one_of(connection, LinkAttempt.text_id, text_ids)
+        here = one_of(LinkAttempt.text_id, text_ids)
         connection.execute(update(LinkAttempt).where(here).values(attempts=LinkAttempt.attempts + 1))
 
 
 def forget(connection: Connection, text_ids: Sequence[int]) -> None:
     """Forget the attempts at texts that are linked."""
-    connection.execute(delete(LinkAttempt).where(one_of(connection, LinkAttempt.text_id, text_ids)))
+    connection.execute(delete(LinkAttempt).where(one_of(LinkAttempt.text_id, text_ids)))

@@ -19,7 +19,7 @@ from models.dialect import lock_links, one_of
 from models.engine import look, transact
 from models.tables import Article, Match, Text
 from worker.core import match
-from worker.core.candidates import ENOUGH, common_weight, propose
+from worker.core.candidates import ENOUGH, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -30,9 +30,16 @@ from worker.regroup import regroup, update_rows
 
 _TWIN = aliased(Article)
 _SHARED = tuple(
-    select(Article.text_id, _TWIN.text_id).join(_TWIN, same == mine).where(_TWIN.text_id != Article.text_id).distinct()
+    select(Article.text_id, _TWIN.text_id)
+    .join(_TWIN, same == mine)
+    .where(_TWIN.text_id != Article.text_id, one_of(Article.text_id, "ids"))
+    .distinct()
     for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
 )
+_REVISIONS = select(Text.id, Text.revision).where(one_of(Text.id, "ids")).order_by(Text.id).with_for_update()
+_LINKED = update(Text).where(one_of(Text.id, "ids")).values(linked=True)
+_PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
+_UNMATCH = delete(Match).where(*_PAIR)
 
 
 class _GroundMovedError(Exception):
@@ -52,7 +59,7 @@ class _Link:
     shared: int
     """What those count that led from one to the other when the index was read."""
     firm: bool
-    """Whether common ones count among them; otherwise they count against the rare ones."""
+    """Whether common ones count for the match, or against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     """Load the kernels that linking a text takes."""
     side = Side(words, headline_words, match.Profile())
     verify(side, [side])
-    propose(np.array([[1, 1, 0]]), [np.array([1, 2])], 1)
+    propose(np.array([[1, 1, 0]]), [np.array([1, 2])], [0])
 
 
 # --- gather -------------------------------------------------------------------------------------------------------
@@ -116,8 +123,7 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
             firm = both is None or match.is_firm(evidence, relation)
             shared, _ = found.shared.get(pair, (0, 0))
             if both is not None and not firm:
-                common = len(found.halved.keys() & set(both.tolist()))
-                shared = ENOUGH - 1 + (len(both) - common) - common  # most of what they share must be rare
+                shared = sum(counts(key, found.halved.get(key, ()), firm=False) for key in both.tolist())
             if both is None or shared >= ENOUGH:
                 links[pair] = _Link(first, evidence, decision, both, shared, firm)
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
@@ -136,7 +142,7 @@ def _promising(
     for target, others in _by_target(shared.keys() - versions, targets).items():
         for at, evidence in promising(told[target], [told[other] for other in others]):
             pair = min(target, others[at]), max(target, others[at])
-            if shared[pair][1] > 0 or match.could_be_firm(evidence):
+            if shared[pair][1] >= ENOUGH or match.could_be_firm(evidence):
                 hopeful.add(pair)
     return hopeful
 
@@ -165,8 +171,7 @@ def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
     """Pairs of these texts with any other that appeared under the same source and id, or the same URL."""
     pairs = set()
     for shared in _SHARED:
-        mine = shared.where(one_of(connection, Article.text_id, ids))
-        pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(mine)}
+        pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(shared, {"ids": ids})}
     return pairs
 
 
@@ -186,7 +191,7 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
     rows = [{"id": text, "article_id": plan.texts[text].article_id} for text in plan.targets]
     update_rows(connection, Text, rows)
     regroup(connection, sorted(members), edges)
-    connection.execute(update(Text).where(one_of(connection, Text.id, plan.targets)).values(linked=True))
+    connection.execute(_LINKED, {"ids": plan.targets})
 
 
 def _still_led_to(connection: Connection, plan: _Plan) -> dict[Pair, _Link]:
@@ -200,10 +205,9 @@ def _still_led_to(connection: Connection, plan: _Plan) -> dict[Pair, _Link]:
         places = plan.texts[a].places, plan.texts[b].places
         shared = link.shared
         for key in own:
-            if key not in plan.halved:
-                shared -= ENOUGH if not link.firm or not leads(*places, changed[key]) else ENOUGH - common_weight(key)
-            elif link.firm and leads(*places, plan.halved[key]) and not leads(*places, changed[key]):
-                shared -= common_weight(key)
+            for halved, sign in ((plan.halved.get(key, set()), -1), (changed[key], 1)):
+                if not link.firm or leads(*places, halved):
+                    shared += sign * counts(key, halved, firm=link.firm)
         links[a, b] = replace(link, shared=shared)
         if link.keys is not None and shared < ENOUGH:
             del links[a, b]
@@ -221,30 +225,29 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     texts = load(connection, sorted({text for pair in halving.cut for text in pair}))
     for (a, b), keys in halving.cut.items():
         places = texts[a].places, texts[b].places
-        lost[a, b] += sum(common_weight(key) for key in keys if not leads(*places, halving.after[key]))
-    pair = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
+        lost[a, b] += sum(
+            counts(key, halving.after[key], firm=True) for key in keys if not leads(*places, halving.after[key])
+        )
     cut = [{"a": a, "b": b, "lost": less} for (a, b), less in sorted(lost.items()) if less]
     if not cut:
         return
-    less = update(Match).where(*pair).values(shared_keys=Match.shared_keys - bindparam("lost"))
+    less = update(Match).where(*_PAIR).values(shared_keys=Match.shared_keys - bindparam("lost"))
     connection.execute(less, cut)
-    firsts = one_of(connection, Match.text_a, [row["a"] for row in cut])
+    firsts = one_of(Match.text_a, [row["a"] for row in cut])
     doomed = select(Match.text_a, Match.text_b).where(firsts, Match.shared_keys < ENOUGH)
     gone = {(row.text_a, row.text_b) for row in connection.execute(doomed)}
     if not gone:
         return
     members, edges = component(connection, sorted({text for ends in gone for text in ends}))
-    locked = select(Text.id).where(one_of(connection, Text.id, sorted(members))).order_by(Text.id)
-    connection.execute(locked.with_for_update()).all()
-    connection.execute(delete(Match).where(*pair), [{"a": a, "b": b} for a, b in sorted(gone)])
+    connection.execute(_REVISIONS, {"ids": sorted(members)}).all()
+    connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in sorted(gone)])
     regroup(connection, sorted(members), {ends: edge for ends, edge in edges.items() if ends not in gone})
 
 
 def _lock(connection: Connection, plan: _Plan) -> None:
     """Lock every text of the component in id order; start over if one of those read has changed since."""
     ids = sorted(plan.component | plan.texts.keys())
-    locked = select(Text.id, Text.revision).where(one_of(connection, Text.id, ids)).order_by(Text.id)
-    for row in connection.execute(locked.with_for_update()):
+    for row in connection.execute(_REVISIONS, {"ids": ids}):
         if row.id in plan.texts and plan.texts[row.id].revision != row.revision:
             raise _GroundMovedError
 
@@ -254,8 +257,7 @@ def _write_matches(
 ) -> None:
     """Replace what is stored of the compared pairs, and of no others: those are another worker's."""
     if stored:
-        pair = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
-        connection.execute(delete(Match).where(*pair), [{"a": a, "b": b} for a, b in stored])
+        connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in stored])
     rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
     if rows:
         connection.execute(insert(Match), rows)

@@ -37,7 +37,7 @@ Record = Article | Rejected
 
 HEAD = 512
 """Records of a file before it counts as a big one."""
-RECORDS = 512
+RECORDS = 1024
 """Records a part: a second's work or two, so that small files need not wait long in between."""
 CHARACTERS = 4 << 20
 """... and as many characters of JSON at the most."""
@@ -80,7 +80,7 @@ def newest(connection: Connection, delivery_id: int) -> Part | None:
 
 def undone(connection: Connection, delivery_ids: Sequence[int], limit: int | None = LOOK_AHEAD) -> list[Part]:
     """The next parts of these files that are not done."""
-    mine = one_of(connection, PartRow.delivery_id, delivery_ids)
+    mine = one_of(PartRow.delivery_id, delivery_ids)
     query = select(PartRow.__table__).where(mine, PartRow.position < PartRow.records)
     return [Part(*row) for row in connection.execute(query.order_by(PartRow.delivery_id, PartRow.number).limit(limit))]
 
@@ -260,7 +260,7 @@ def close(pipe: Pipeline, entries: Mapping[int, Entry]) -> Iterator[Outcome]:
 
 
 def _complete(connection: Connection, entries: Mapping[int, Entry]) -> list[Entry]:
-    mine = one_of(connection, PartRow.delivery_id, sorted(entries))
+    mine = one_of(PartRow.delivery_id, sorted(entries))
     left = func.count().filter(PartRow.position < PartRow.records)
     read = func.count().filter(PartRow.last.is_(True))
     done = select(PartRow.delivery_id).where(mine).group_by(PartRow.delivery_id).having(left == 0, read == 1)

@@ -1,5 +1,6 @@
 """From a file to stories: parse, prepare, store, link, close. The same path for `ingest`, `run` and the workers."""
 
+import gc
 import hashlib
 import os
 import stat
@@ -31,12 +32,16 @@ from worker.sandbox import SandboxError, parse_file
 
 log = structlog.get_logger()
 
-CHUNK = 256
+CHUNK = 1024
 """Articles a transaction: large enough to share its cost, small enough to repeat after a crash."""
-CHUNK_CHARACTERS = 2 << 20
+CHUNK_CHARACTERS = 4 << 20
 """... and as many characters at the most, so that a file of books takes no more memory than one of briefs."""
 LONGEST_CLAIM = 1_000
 """Bytes. PostgreSQL takes 2,704 in an index entry, and a path may have 4,096."""
+
+
+COLLECT = (50_000, 20, 50)
+"""How often cycles are looked for (`gc.set_threshold`): rows come and go by the thousand, and hold none."""
 
 
 class IndexVersionError(NewsfoldError):
@@ -123,11 +128,10 @@ class Pipeline:
         takes no other down. A file of more than `most` records is left off after those, with the state `received`: the
         rest is for `worker.parts`.
         """
-        entries = transact(self.engine, lambda connection: ledger.open_entries(connection, drops))
+        entries, fresh = transact(self.engine, partial(_begin, drops=drops, most=most))
         ended = [entry for entry in entries if entry.state != "received" or _is_big(entry, most)]
         left = [entry for entry in entries if entry.state == "received" and not _is_big(entry, most)]
         given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
-        fresh = [entry for entry in left if not entry.attempts]
         alone = [entry for entry in left if 0 < entry.attempts < ledger.ATTEMPTS]
         yield from self._outcomes(ended)
         reason = f"{ledger.GAVE_UP}: each time the worker died on it"
@@ -181,6 +185,7 @@ class Pipeline:
                 transact(self.engine, partial(leftovers.forget, text_ids=group))
 
     def _alone(self, entry: ledger.Entry, progress: Callable[[int], object], most: int | None) -> Iterator[Outcome]:
+        transact(self.engine, partial(ledger.count_attempt, entries=[entry]))
         try:
             yield from self._together([entry], progress, most)
         except BLAMELESS:
@@ -193,8 +198,6 @@ class Pipeline:
     def _together(
         self, entries: Sequence[ledger.Entry], progress: Callable[[int], object], most: int | None
     ) -> Iterator[Outcome]:
-        if entries:
-            transact(self.engine, lambda connection: ledger.count_attempt(connection, entries))
         waiting: list[Open] = []
         articles = characters = 0
         for entry in entries:
@@ -288,6 +291,16 @@ class Pipeline:
             yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at or row.touched_at)
 
 
+def _begin(
+    connection: Connection, drops: Sequence[ledger.Drop], most: int | None
+) -> tuple[list[ledger.Entry], list[ledger.Entry]]:
+    """Enter files in the ledger; return all their entries, and those that are new: counted as tried from here on."""
+    entries = ledger.open_entries(connection, drops)
+    fresh = [one for one in entries if one.state == "received" and not one.attempts and not _is_big(one, most)]
+    ledger.count_attempt(connection, fresh)
+    return entries, fresh
+
+
 def _is_big(entry: ledger.Entry, most: int | None) -> bool:
     return most is not None and entry.position >= most
 
@@ -310,18 +323,29 @@ def records(entry: ledger.Entry, past: int) -> Generator[tuple[int, Article | Re
 
 
 @cache
+def load() -> None:
+    """Load what the first article would wait for, once a process.
+
+    It stays, and the collector of cycles need not go through it again and again: that took a tenth of the time.
+    """
+    text = "to fold the news of a long day into stories " * 8
+    print_ = prepare(Article(text=text, source="a.example", url="https://a.example/1"), None, ()).fingerprint
+    linking.warm_up(print_.words, print_.headline_words)
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+
+
+@cache
 def warm_up() -> None:
-    """Load what the first file would wait for: the kernels, and the process that parses. Once a process.
+    """Load, and start the process that parses: once a process.
 
     An attempt counts from the file's beginning; a worker that is killed while it still starts has not died of the file.
     """
+    load()
     with TemporaryFile() as file, suppress(ParseError, SandboxError):
-        file.write(b'{"title": "Ready", "text": "' + b"to fold the news of a long day into stories " * 8 + b'"}')
+        file.write(b'{"title": "Ready", "text": "The parser is ready."}')
         file.flush()
-        for record in parse_file(file, "ready.json"):
-            if isinstance(record, Article):
-                print_ = prepare(record, None, ()).fingerprint
-                linking.warm_up(print_.words, print_.headline_words)
+        list(parse_file(file, "ready.json"))
 
 
 def prepare(article: Article, source: str | None, stock: Collection[int]) -> store.Prepared:

@@ -165,7 +165,7 @@ def _deletable(connection: Connection, column: Any, ids: Sequence[int], cut: dat
     query = (
         select(*columns, *times)
         .join(Delivery, Delivery.id == Article.delivery_id)
-        .where(one_of(connection, column, ids), Delivery.state != "received")
+        .where(one_of(column, ids), Delivery.state != "received")
     )
     if connection.dialect.name == "sqlite":
         newest = select(func.max(Article.id)).scalar_subquery(), select(func.max(Text.id)).scalar_subquery()
@@ -194,8 +194,8 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
         return Pruned(), []
     touched = sorted({row.text_id for row in old})
     before = load(connection, touched)
-    connection.execute(delete(Article).where(one_of(connection, Article.id, [row.id for row in old])))
-    seen = set(connection.scalars(select(Article.text_id).where(one_of(connection, Article.text_id, touched))))
+    connection.execute(delete(Article).where(one_of(Article.id, [row.id for row in old])))
+    seen = set(connection.scalars(select(Article.text_id).where(one_of(Article.text_id, touched))))
     doomed = [text for text in touched if text not in seen]
     after = load(connection, sorted(seen))
     postings = []
@@ -204,7 +204,7 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
         postings += [(key, place, text) for key in index_keys(words).tolist() for place in places]
     gone = delete_postings(connection, sorted(postings))
     stories = _stories_of(connection, doomed)
-    connection.execute(delete(Text).where(one_of(connection, Text.id, doomed)))  # and with them their matches
+    connection.execute(delete(Text).where(one_of(Text.id, doomed)))  # and with them their matches
     changed = sorted(seen)
     _change(connection, {text: after[text].article_id for text in changed})
     members -= set(doomed)
@@ -223,13 +223,13 @@ def _spare_kills(
     connection: Connection, old: list[AnyRow], members: Collection[int], edges: Collection[tuple[int, int]]
 ) -> list[AnyRow]:
     """Leave what withdraws something that stays: a killed item must not come back because its kill was too old."""
-    withdrawn = select(Text.id).where(one_of(connection, Text.id, sorted(members)), Text.withdrawn)
+    withdrawn = select(Text.id).where(one_of(Text.id, sorted(members)), Text.withdrawn)
     killed = set(connection.scalars(withdrawn))
     if not killed:
         return old
     notices = {row.item for row in old if row.status == "cancelled"}
     columns = select(Article.id, Article.text_id, Article.item)
-    near = or_(one_of(connection, Article.text_id, sorted(members)), Article.item.in_(notices))
+    near = or_(one_of(Article.text_id, sorted(members)), Article.item.in_(notices))
     seen = connection.execute(columns.where(near)).all()
     while True:
         going = {row.id for row in old}
@@ -247,31 +247,31 @@ def _change(connection: Connection, speaks: dict[int, int]) -> None:
     stock = frozenset(connection.scalars(select(StockLine.key)))
     told = select(Article.__table__, Text.body).join(Text, Text.id == Article.text_id)
     words: dict[int, bytes] = {}
-    for row in connection.execute(told.where(one_of(connection, Article.text_id, sorted(speaks)))):
+    for row in connection.execute(told.where(one_of(Article.text_id, sorted(speaks)))):
         own = stored_words(prepare(article_of(row), None, stock))
         words[row.text_id] = min(own, words.get(row.text_id, own))
     update_rows(connection, Text, [{"id": i, "article_id": speaks[i], "words": own} for i, own in words.items()])
     again = {"revision": Text.revision + 1, "linked": False}
-    connection.execute(update(Text).where(one_of(connection, Text.id, sorted(speaks))).values(again))
+    connection.execute(update(Text).where(one_of(Text.id, sorted(speaks))).values(again))
 
 
 def _drop_emptied(connection: Connection, stories: Collection[int]) -> int:
     """Delete those of these stories that have no text any more, their history, and what leads to them."""
-    left = set(connection.scalars(select(Text.story_id).where(one_of(connection, Text.story_id, sorted(set(stories))))))
-    there = select(Story.id).where(one_of(connection, Story.id, sorted(set(stories) - left)))
+    left = set(connection.scalars(select(Text.story_id).where(one_of(Text.story_id, sorted(set(stories))))))
+    there = select(Story.id).where(one_of(Story.id, sorted(set(stories) - left)))
     emptied = list(connection.scalars(there))
     for column in (StoryRedirect.new_id, StoryChange.story_id, Story.id):
-        connection.execute(delete(column.class_).where(one_of(connection, column, emptied)))
+        connection.execute(delete(column.class_).where(one_of(column, emptied)))
     return len(emptied)
 
 
 def _stories_of(connection: Connection, text_ids: Sequence[int]) -> list[int]:
     """The story of each of these texts that has one."""
-    column = select(Text.story_id).where(one_of(connection, Text.id, text_ids), Text.story_id.is_not(None))
+    column = select(Text.story_id).where(one_of(Text.id, text_ids), Text.story_id.is_not(None))
     return [story for story in connection.scalars(column) if story is not None]
 
 
 def _whole(connection: Connection, column: Any, counts: dict[int, int]) -> list[int]:
     """Those of these texts (or stories) that have no more articles (or texts) than counted here."""
-    counted = select(column, func.count()).where(one_of(connection, column, sorted(counts))).group_by(column)
+    counted = select(column, func.count()).where(one_of(column, sorted(counts))).group_by(column)
     return [row[0] for row in connection.execute(counted) if row[1] == counts[row[0]]]

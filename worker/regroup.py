@@ -66,7 +66,7 @@ def _write_stories(
     gone: Collection[int],
 ) -> None:
     held = sorted({text.story[0] for text in texts.values() if text.story[0] is not None})
-    rows = connection.execute(select(Story.id, Story.canonical_text_id).where(one_of(connection, Story.id, held)))
+    rows = connection.execute(select(Story.id, Story.canonical_text_id).where(one_of(Story.id, held)))
     canonical_of = {row.id: row.canonical_text_id for row in rows}
     public = _public_ids(connection, stories, texts, canonical_of, gone)
     known = {text.id: text for text in texts.values()}

@@ -20,6 +20,10 @@ from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
 
+_UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), Text.linked.is_(False)).order_by(Text.id)
+_BODIES = select(Text.id, Text.body).where(one_of(Text.id, "ids"))
+_GROWN = update(Text).where(one_of(Text.id, "ids")).values(revision=Text.revision + 1, linked=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -73,8 +77,7 @@ def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
     texts = add_texts(connection, batch)
     _add_articles(connection, batch, texts)
     mine = sorted({texts[one.prepared.fingerprint.digest] for one in batch})
-    unlinked = select(Text.id).where(one_of(connection, Text.id, mine), Text.linked.is_(False)).order_by(Text.id)
-    return list(connection.scalars(unlinked))
+    return list(connection.scalars(_UNLINKED, {"ids": mine}))
 
 
 def add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, int]:
@@ -137,12 +140,8 @@ def _settle_words(connection: Connection, words: dict[int, bytes]) -> None:
 
 
 def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict[bytes, int]) -> None:
-    bodies = {
-        row.id: row.body
-        for row in connection.execute(
-            select(Text.id, Text.body).where(one_of(connection, Text.id, sorted(set(texts.values()))))
-        )
-    }
+    stored = connection.execute(_BODIES, {"ids": sorted(set(texts.values()))})
+    bodies = {row.id: row.body for row in stored}
     rows = {}
     for one in reversed(batch):  # of two in one batch the first stays, as it would over two batches
         prepared, article = one.prepared, one.prepared.article
@@ -176,9 +175,7 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict
     grown = sorted({row.text_id for row in fresh})
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
-        connection.execute(
-            update(Text).where(one_of(connection, Text.id, grown)).values(revision=Text.revision + 1, linked=False)
-        )
+        connection.execute(_GROWN, {"ids": grown})
 
 
 def _hear_of(connection: Connection, batch: Sequence[Incoming], fresh: set[bytes]) -> None:

@@ -19,6 +19,7 @@ PLACES = st.lists(
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "CELL", 4)
+    monkeypatch.setattr(cells, "RARE", 2)
 
 
 def posted_one_by_one(places: Iterable[int]) -> set[int]:

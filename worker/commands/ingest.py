@@ -12,14 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine
 
 from worker import inbox
-from worker.hands import Group, Hands, Named, described
+from worker.hands import Group, Hands, Named, described, size
 from worker.logs import configure_logs
-from worker.parts import HEAD
-from worker.pipeline import Outcome, Pipeline
+from worker.pipeline import Outcome, Pipeline, warm_up
 from worker.settings import Settings
 
 GROUP = 200
-"""Files worked off at a time; so many at the most are ingested without starting processes."""
+"""Files worked off at a time; so many at the most,"""
+FEW = 1 << 20
+"""and so many bytes, are ingested without starting processes: that takes a second or two."""
 
 
 def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
@@ -37,15 +38,16 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
 
 
 def _ingest(pipeline: Pipeline, groups: Sequence[Group], count: Callable[[int], None]) -> Iterator[Outcome]:
-    """Ingest the first files here, and whatever is more on all cores: starting processes takes a second or two."""
+    """Ingest a few files here, more of them on all cores."""
     hands = Hands.available(pipeline.engine)
-    if hands < 2:
+    if hands < 2 or (len(groups) == 1 and size(groups[0]) <= FEW):
+        warm_up()
         for group in groups:
             yield from pipeline.ingest(described(group), count)
         return
     with Hands(pipeline, hands, count) as others:
-        for number, group in enumerate(groups):
-            yield from others.files(group) if number else others.sort(pipeline.ingest(described(group), count, HEAD))
+        for group in groups:
+            yield from others.files(group)
         yield from others.rest()
 
 

@@ -17,12 +17,16 @@ from typing import Final
 
 CELL: Final = 128
 """Most postings in a cell: a text is compared with as many at most, whatever a flood brings."""
+RARE: Final = 16
+"""Most postings of a rare key, which is enough by itself to compare two texts (`worker.core.candidates`)."""
 
 DAYS: Final = 18  # bits for the day: 1600 to 2317
 MIXED: Final = 29  # bits of the text's digest: one day, or no date at all, is no limit to halving
 BITS: Final = DAYS + MIXED
 ROOT: Final = 1
 """The cell that is the whole line. The halves of cell n are 2n and 2n + 1."""
+FREQUENT: Final = 0
+"""Stands among the halved cells of a key that is not rare: that, too, is decided once and for good."""
 
 _FIRST = datetime(1600, 1, 1, tzinfo=UTC)
 _MIXED = (1 << MIXED) - 1
@@ -48,6 +52,7 @@ def within(one: Collection[int], two: Collection[int], window: int | None) -> bo
 
 def bounds(cell: int) -> tuple[int, int]:
     """First and last place of a cell."""
+    cell = cell or ROOT
     depth = cell.bit_length() - 1
     size = 1 << (BITS - depth)
     first = (cell - (1 << depth)) * size
@@ -74,8 +79,13 @@ def leads(one: Collection[int], two: Collection[int], halved: Collection[int]) -
 
 
 def halvings(cell: int, places: Iterable[int]) -> list[int]:
-    """The cells to halve, this one first, until none of them holds more than `CELL` of these places."""
+    """The cells to halve, this one first, until none of them holds more than `CELL` of these places.
+
+    From `FREQUENT` on, so that of a key's whole places: whether it is rare no more, and then its cells.
+    """
     held = sorted(places)
+    if cell == FREQUENT:
+        return [FREQUENT, *halvings(ROOT, held)] if len(held) > RARE else []
     todo, out = [cell], []
     while todo:
         node = todo.pop()
