@@ -152,7 +152,7 @@ def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
     remembers: a crash in between changes nothing.
     """
     ids = sorted(errors)
-    new, rejected = (dict(connection.execute(counted, {"ids": ids}).tuples().all()) for counted in _COUNTS)
+    new, rejected = (dict(connection.execute(counted, {"ids": ids}).all()) for counted in _COUNTS)
     received = {row.id: row.position for row in connection.execute(_POSITIONS, {"ids": ids})}
     why = {i: error for i, error in errors.items() if error is not None}
     barren = [i for i in ids if i not in why and received[i] == rejected.get(i, 0)]

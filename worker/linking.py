@@ -140,10 +140,9 @@ def _promising(
     """The pairs that could be one story, as far as their words and keys tell."""
     hopeful = set()
     for target, others in _by_target(shared.keys() - versions, targets).items():
-        for at, evidence in promising(told[target], [told[other] for other in others]):
-            pair = min(target, others[at]), max(target, others[at])
-            if shared[pair][1] >= ENOUGH or match.could_be_firm(evidence):
-                hopeful.add(pair)
+        pairs = [(min(target, other), max(target, other)) for other in others]
+        firm_only = [shared[pair][1] < ENOUGH for pair in pairs]
+        hopeful |= {pairs[at] for at in promising(told[target], [told[other] for other in others], firm_only)}
     return hopeful
 
 

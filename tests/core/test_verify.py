@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from worker.core.evidence import Evidence, compare
 from worker.core.features import Counts
-from worker.core.match import Decision, Profile, decide
-from worker.core.verify import BATCH, ENOUGH, Side, verify
+from worker.core.match import Decision, Profile, could_be_firm, decide
+from worker.core.verify import BATCH, ENOUGH, Side, promising, verify
 
 Words = NDArray[np.uint32]
 Verdict = tuple[Evidence, Decision] | None
@@ -89,6 +89,16 @@ def test_many_at_once_are_judged_as_each_by_itself(text: Side, others: list[Side
     verdicts = verify(text, others)
     assert verdicts == [one_by_one(text, other) for other in others]
     assert [mirrored(verdict) for verdict in verdicts] == [verify(other, [text])[0] for other in others]
+
+
+@settings(max_examples=300, deadline=None)
+@given(sides(), st.lists(sides(), max_size=6))
+def test_what_is_left_out_early_could_not_have_been_firm(text: Side, others: list[Side]) -> None:
+    """Going by shared runs alone, as going by all the evidence: the same pairs are left."""
+    one, *many = ((side.words, side.headline_words) for side in (text, *others))
+    firm = [could_be_firm(compare(*one, *other)) for other in many]
+    hopeful = promising(one, many, [False] * len(many))
+    assert promising(one, many, [True] * len(many)) == [at for at in hopeful if firm[at]]
 
 
 def test_more_than_a_batch_keeps_its_order() -> None:

@@ -85,7 +85,10 @@ def compare(a: NDArray[np.uint32], a_headline: int, b: NDArray[np.uint32], b_hea
 
     a, b = writeable(a), writeable(b)
     one = np.array([b_headline], np.int64)
-    found = measure(a, a_headline, b, np.array([len(b)]), one, 0, np.zeros((1, 3)), np.zeros(0), 0.0)
+    none = np.zeros(0)
+    found = measure(
+        a, a_headline, b, np.array([len(b)]), one, 0, np.zeros((1, 3)), none, 0.0, np.zeros(1, np.bool_), none
+    )
     return evidence(found, len(a), [len(b)])[0]
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from math import exp
 from typing import Final
 
+import numpy as np
+
 from worker.core.evidence import Evidence
 from worker.core.features import BIAS, SAME_ITEM, WEIGHTS, time_apart, values, weigh
 
@@ -100,6 +102,8 @@ _HEADLINE_WORDS: Final = 5
 _EDIT_WORDS: Final = 5
 _NEAR_LENGTH: Final = 0.85
 _REVISION_HOURS: Final = 48.0
+FIRM: Final = np.array([_LEAD, _NEARLY_ALL, _EDITED, _SAME_HEADLINE])
+"""The limits of `could_be_firm`, as `worker.core.measure` takes them."""
 _WEIGHTS: Final = tuple(WEIGHTS.values())
 
 

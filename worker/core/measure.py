@@ -28,6 +28,7 @@ from worker.core.alignment import (
 from worker.core.features import Counts
 from worker.core.kernel import compiled
 from worker.core.overlap import (
+    CONTAINMENT,
     LEAD_SHARED,
     LEAD_TOLD,
     RATIOS,
@@ -47,6 +48,12 @@ from worker.core.tables import (
     shift_of,
     stock_key,
 )
+
+# Where each of the limits stands that say what is firm.
+LEAD_LEAST: Final = 0
+NEARLY_ALL: Final = 1
+EDITED: Final = 2
+SAME_HEADLINE: Final = 3
 
 LEAD: Final = 30
 KEPT: Final = 20
@@ -73,12 +80,13 @@ class Found(NamedTuple):
 
 
 @compiled
-def measure(words, headline, joined, ends, headlines, enough, terms, weights, bias):  # type: ignore[no-untyped-def]
+def measure(words, headline, joined, ends, headlines, enough, terms, weights, bias, firm_only, firm):  # type: ignore[no-untyped-def]
     """Measure a text against `joined[:ends[0]]`, `joined[ends[0]:ends[1]]` and so on.
 
     Keeps those that share `STOCK` words in a row at `enough` places of one of the two and whose score is not below 0,
     or that are of the same item or have the same words. `terms[i]` holds the time apart, whether they have a source
-    in common, and whether they are the same item.
+    in common, and whether they are the same item. Of those that `firm_only` marks it leaves out most that could not be
+    firm by the limits `firm` (`worker.core.match.FIRM`), before what they share is lined up.
     """
     longest = 0
     start = 0
@@ -93,7 +101,10 @@ def measure(words, headline, joined, ends, headlines, enough, terms, weights, bi
     for at in range(len(ends)):
         other = joined[start : ends[at]]
         start = ends[at]
-        if _measure_pair(target, other, headlines[at], at + 1, enough, terms[at], weights, bias, scratch, found, kept):
+        least = firm if firm_only[at] else firm[:0]
+        if _measure_pair(
+            target, other, headlines[at], at + 1, enough, terms[at], weights, bias, least, scratch, found, kept
+        ):
             found.kept[kept] = at
             kept += 1
     return Found(
@@ -107,7 +118,7 @@ def measure(words, headline, joined, ends, headlines, enough, terms, weights, bi
 
 
 @compiled
-def _measure_pair(target, other, headline, number, enough, terms, weights, bias, scratch, found, row):  # type: ignore[no-untyped-def]
+def _measure_pair(target, other, headline, number, enough, terms, weights, bias, firm, scratch, found, row):  # type: ignore[no-untyped-def]
     """Measure one pair into a row; returns whether it is kept."""
     masked = scratch.masked[: len(other)]
     mask(other, masked)
@@ -119,6 +130,11 @@ def _measure_pair(target, other, headline, number, enough, terms, weights, bias,
     counts[:] = 0
     ratios[:] = 0
     count_words(target, other, headline, number, scratch, counts)
+    counted = len(firm) > 0 and not _may_share_lead(target, hits, headline, len(other), number, firm, scratch, counts)
+    if counted:
+        overlap(target, other, number, scratch, ratios)
+        if max(ratios[CONTAINMENT], ratios[CONTAINMENT + 1]) < firm[NEARLY_ALL]:
+            return False
     same = _same_words(target, other, headline)
     first = _comes_first(target.words, other)
     passages = _align(target, other, masked, hits, first, scratch, counts)
@@ -130,7 +146,8 @@ def _measure_pair(target, other, headline, number, enough, terms, weights, bias,
     counts[TOLD] = count_seen(target.headline_places, number, scratch.seen)
     ratios[LEAD_TOLD] = count_seen(target.lead_places, number, scratch.seen) / max(len(target.lead_places), 1)
     ratios[LEAD_TOLD + 1] = lead_told(target, other[headline : headline + LEAD])
-    overlap(target, other, number, scratch, ratios)
+    if not counted:
+        overlap(target, other, number, scratch, ratios)
     ratios[LEAD_SHARED] = _lead(scratch.covered_target, target.headline, len(target.words))
     ratios[LEAD_SHARED + 1] = _lead(scratch.covered, headline, len(other))
     return True
@@ -169,6 +186,37 @@ def _share_enough(target, hits, number, enough, seen):  # type: ignore[no-untype
         if there >= enough or here >= enough:
             return True
     return False
+
+
+@compiled
+def _may_share_lead(target, hits, headline, length, number, firm, scratch, counts):  # type: ignore[no-untyped-def]
+    """Whether the two may share the lead of one, their headlines or most words, going by the runs that both have.
+
+    Passages are made of such runs, so that this holds wherever those share so much.
+    """
+    shorter = min(counts[HEADLINE], counts[HEADLINE + 1])
+    if shorter > 0 and counts[HEADLINE + 2] >= firm[SAME_HEADLINE] * shorter:
+        return True
+    end = min(headline + LEAD, length)
+    covered = lead = last = 0
+    for i in range(len(hits)):
+        if hits[i] >= 0:
+            scratch.run_seen[hits[i]] = number
+            first = max(i, last)
+            last = i + PASSAGE
+            covered += last - first
+            lead += max(min(last, end) - max(first, headline), 0)
+    longer = max(length, len(target.words))
+    if lead >= firm[LEAD_LEAST] * max(end - headline, 1) or longer - covered <= firm[EDITED] * longer:
+        return True
+    end = min(target.headline + LEAD, len(target.words))
+    lead = last = 0
+    for i in range(max(target.headline - PASSAGE + 1, 0), min(end, len(target.runs))):
+        if scratch.run_seen[target.runs[i]] == number:
+            first = max(i, last)
+            last = i + PASSAGE
+            lead += max(min(last, end) - max(first, target.headline), 0)
+    return lead >= firm[LEAD_LEAST] * max(end - target.headline, 1)
 
 
 @compiled

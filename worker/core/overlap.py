@@ -37,6 +37,7 @@ class Scratch(NamedTuple):
     own: Any
     own_kind: Any
     stock_seen: Any
+    run_seen: Any
     shingles: Any
     shingle_owner: Any
     shingle_seen: Any
@@ -65,6 +66,7 @@ def make_room(target, longest):  # type: ignore[no-untyped-def]
         own=np.zeros(own, np.uint64),
         own_kind=np.empty(own, np.uint8),
         stock_seen=np.zeros(len(target.stock_keys), np.int32),
+        run_seen=np.zeros(len(target.head), np.int32),
         shingles=np.empty(shingles, np.uint64),
         shingle_owner=np.empty(shingles, np.int32),
         shingle_seen=np.empty(shingles, np.int32),

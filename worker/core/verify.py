@@ -33,18 +33,21 @@ class Side:
     profile: match.Profile
 
 
-def promising(text: Told, others: Sequence[Told]) -> list[tuple[int, Evidence]]:
-    """Which of `others` could be one story with `text` at best: if one source had published both at one time; and why.
+def promising(text: Told, others: Sequence[Told], firm_only: Sequence[bool]) -> list[int]:
+    """Which of `others` could be one story with `text` at best: if one source had published both at one time.
 
-    Nine in ten of those proposed could not, and nothing else about them has to be known. Not to be asked of versions
-    of one item, to which less applies.
+    Those that `firm_only` marks must be firm besides. Nine in ten of those proposed could not, and nothing else about
+    them has to be known. Not to be asked of versions of one item, to which less applies.
     """
-    results: list[tuple[int, Evidence]] = []
+    results = []
     for start in range(0, len(others), BATCH):
-        part = others[start : start + BATCH]
-        found = _measure(text, part, np.zeros((len(part), 3)))
-        kept = (found.kept + start).tolist()
-        results += zip(kept, evidence(found, len(text[0]), [len(words) for words, _ in part]), strict=True)
+        part, firm = others[start : start + BATCH], firm_only[start : start + BATCH]
+        found = _measure(text, part, np.zeros((len(part), 3)), firm)
+        kept = found.kept.tolist()
+        if any(firm):
+            told = evidence(found, len(text[0]), [len(words) for words, _ in part])
+            kept = [at for at, e in zip(kept, told, strict=True) if not firm[at] or match.could_be_firm(e)]
+        results += [start + at for at in kept]
     return results
 
 
@@ -63,7 +66,10 @@ def verify(text: Side, others: Sequence[Side]) -> list[tuple[Evidence, match.Dec
 def _verify(text: Side, others: Sequence[Side]) -> list[tuple[Evidence, match.Decision] | None]:
     terms = np.array([term for other in others for term in _terms(text.profile, other.profile)]).reshape(-1, 3)
     found = _measure(
-        (text.words, text.headline_words), [(other.words, other.headline_words) for other in others], terms
+        (text.words, text.headline_words),
+        [(other.words, other.headline_words) for other in others],
+        terms,
+        [False] * len(others),
     )
     results: list[tuple[Evidence, match.Decision] | None] = [None] * len(others)
     lengths = [len(other.words) for other in others]
@@ -74,7 +80,7 @@ def _verify(text: Side, others: Sequence[Side]) -> list[tuple[Evidence, match.De
     return results
 
 
-def _measure(text: Told, others: Sequence[Told], terms: NDArray[np.float64]) -> Any:
+def _measure(text: Told, others: Sequence[Told], terms: NDArray[np.float64], firm_only: Sequence[bool]) -> Any:
     from worker.core.measure import measure
 
     return measure(
@@ -87,6 +93,8 @@ def _measure(text: Told, others: Sequence[Told], terms: NDArray[np.float64]) -> 
         terms,
         _WEIGHTS,
         features.BIAS,
+        np.array(firm_only, np.bool_),
+        match.FIRM,
     )
 
 
