@@ -47,6 +47,7 @@ from worker.core.tables import (
     prepare,
     shift_of,
     stock_key,
+    word_place,
 )
 
 # Where each of the limits stands that say what is firm.
@@ -56,6 +57,8 @@ EDITED: Final = 2
 SAME_HEADLINE: Final = 3
 
 LEAD: Final = 30
+LONG_HEADLINE: Final = 64
+"""Longer ones are not looked through word by word for each pair."""
 KEPT: Final = 20
 """Passages handed out, the longest first."""
 
@@ -129,12 +132,12 @@ def _measure_pair(target, other, headline, number, enough, terms, weights, bias,
     counts, ratios = found.counts[row], found.ratios[row]
     counts[:] = 0
     ratios[:] = 0
-    count_words(target, other, headline, number, scratch, counts)
-    counted = len(firm) > 0 and not _may_share_lead(target, hits, headline, len(other), number, firm, scratch, counts)
+    counted = len(firm) > 0 and not _may_share_lead(target, other, hits, headline, number, firm, scratch.run_seen)
     if counted:
         overlap(target, other, number, scratch, ratios)
         if max(ratios[CONTAINMENT], ratios[CONTAINMENT + 1]) < firm[NEARLY_ALL]:
             return False
+    count_words(target, other, headline, number, scratch, counts)
     same = _same_words(target, other, headline)
     first = _comes_first(target.words, other)
     passages = _align(target, other, masked, hits, first, scratch, counts)
@@ -189,34 +192,52 @@ def _share_enough(target, hits, number, enough, seen):  # type: ignore[no-untype
 
 
 @compiled
-def _may_share_lead(target, hits, headline, length, number, firm, scratch, counts):  # type: ignore[no-untyped-def]
+def _may_share_lead(target, other, hits, headline, number, firm, seen):  # type: ignore[no-untyped-def]
     """Whether the two may share the lead of one, their headlines or most words, going by the runs that both have.
 
     Passages are made of such runs, so that this holds wherever those share so much.
     """
-    shorter = min(counts[HEADLINE], counts[HEADLINE + 1])
-    if shorter > 0 and counts[HEADLINE + 2] >= firm[SAME_HEADLINE] * shorter:
+    if headline > LONG_HEADLINE:
         return True
-    end = min(headline + LEAD, length)
+    distinct, shared = _headlines(target, other[:headline])
+    shorter = min(len(target.headline_places), distinct)
+    if shorter > 0 and shared >= firm[SAME_HEADLINE] * shorter:
+        return True
+    end = min(headline + LEAD, len(other))
     covered = lead = last = 0
     for i in range(len(hits)):
         if hits[i] >= 0:
-            scratch.run_seen[hits[i]] = number
+            seen[hits[i]] = number
             first = max(i, last)
             last = i + PASSAGE
             covered += last - first
             lead += max(min(last, end) - max(first, headline), 0)
-    longer = max(length, len(target.words))
+    longer = max(len(other), len(target.words))
     if lead >= firm[LEAD_LEAST] * max(end - headline, 1) or longer - covered <= firm[EDITED] * longer:
         return True
     end = min(target.headline + LEAD, len(target.words))
     lead = last = 0
     for i in range(max(target.headline - PASSAGE + 1, 0), min(end, len(target.runs))):
-        if scratch.run_seen[target.runs[i]] == number:
+        if seen[target.runs[i]] == number:
             first = max(i, last)
             last = i + PASSAGE
             lead += max(min(last, end) - max(first, target.headline), 0)
     return lead >= firm[LEAD_LEAST] * max(end - target.headline, 1)
+
+
+@compiled
+def _headlines(target, headline):  # type: ignore[no-untyped-def]
+    """Distinct words of another headline, and how many of them stand in the target's."""
+    distinct = shared = 0
+    for i in range(len(headline)):
+        new = True
+        for j in range(i):
+            new &= (headline[i] ^ headline[j]) >> _HASH != 0
+        if new:
+            at = word_place(target.word_keys, headline[i])
+            distinct += 1
+            shared += target.word_keys[at] != 0 and target.in_headline[at]
+    return distinct, shared
 
 
 @compiled
