@@ -6,11 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 import migrations
 from models.engine import open_engine, reading
+from models.tables import Match
 from worker.commands.export import lines
+from worker.core.candidates import counts
+from worker.core.cells import leads
+from worker.core.fingerprint import index_keys
+from worker.index import halved_cells
+from worker.known import load, load_words
 from worker.pipeline import Outcome, Pipeline, describe
 
 TOWNS = ("Orrin", "Velden", "Haskerley", "Port Amsel", "Dunmarrow", "Kestrel Bay", "Lower Fenn", "Sarnholm")
@@ -37,6 +43,23 @@ def edited(body: str, every: int, marker: str) -> str:
     """The same text with every `every`-th word replaced."""
     words = body.split()
     return " ".join(marker if place % every == every - 1 else word for place, word in enumerate(words))
+
+
+def miscounted(connection: Connection) -> list[tuple[int, int, int, int]]:
+    """Matches whose keys do not count what the index says: (text, text, stored, counted anew)."""
+    listed = connection.execute(select(Match).where(Match.shared_keys.is_not(None))).all()
+    ids = sorted({text for row in listed for text in (row.text_a, row.text_b)})
+    texts = load(connection, ids)
+    keys = {text: set(index_keys(words).tolist()) for text, (words, _) in load_words(connection, ids).items()}
+    halved = halved_cells(connection, sorted(set().union(*keys.values())))
+
+    def counted(a: int, b: int, firm: bool) -> int:
+        places = texts[a].places, texts[b].places
+        both = [(key, halved.get(key, ())) for key in keys[a] & keys[b]]
+        return sum(counts(key, cells, firm=firm) for key, cells in both if not firm or leads(*places, cells))
+
+    anew = [(row.text_a, row.text_b, row.shared_keys, counted(row.text_a, row.text_b, row.firm)) for row in listed]
+    return [row for row in anew if row[2] != row[3]]
 
 
 @contextmanager

@@ -126,9 +126,10 @@ def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.i
 class Halving:
     """What it changes that cells were halved."""
 
+    before: Halved
     after: Halved
     cut: dict[Pair, list[int]]
-    """Firm matches, and the keys that lead along them no more, as far as the halved cells tell."""
+    """Firm matches, and the keys that may lead along them no more, as far as the halved cells tell."""
     lost: dict[Pair, int]
     """Matches, and what their keys count less that have become frequent or common."""
 
@@ -145,7 +146,7 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
             places[key][text].add(place)
             keys[text].add(key)
         after[key].update(cells.halvings(cell, [place for place, _ in held]))
-    halving = Halving(after, defaultdict(list), {})
+    halving = Halving(before, after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster
         return halving

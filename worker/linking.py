@@ -225,7 +225,9 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     for (a, b), keys in halving.cut.items():
         places = texts[a].places, texts[b].places
         lost[a, b] += sum(
-            counts(key, halving.after[key], firm=True) for key in keys if not leads(*places, halving.after[key])
+            counts(key, halving.after[key], firm=True)
+            for key in keys
+            if leads(*places, halving.before.get(key, ())) and not leads(*places, halving.after[key])
         )
     cut = [{"a": a, "b": b, "lost": less} for (a, b), less in sorted(lost.items()) if less]
     if not cut:
