@@ -5,7 +5,7 @@ a second transaction misses none. So nothing here reads the index, and nothing i
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,13 +75,15 @@ def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
     """Store what is new of `batch`; return the ids of its texts that are not linked yet. Idempotent."""
     lock_store(connection, alone=False)
     texts = add_texts(connection, batch)
-    _add_articles(connection, batch, texts)
+    fresh = _add_articles(connection, batch, texts)
+    # Only what is new: an article that comes again is posted where it came out when it was first heard of.
+    post(connection, [one for one in batch if one.prepared.key in fresh], texts)
     mine = sorted({texts[one.prepared.fingerprint.digest] for one in batch})
     return list(connection.scalars(_UNLINKED, {"ids": mine}))
 
 
 def add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, int]:
-    """Store texts and their index keys as far as they are missing; return the id of each digest."""
+    """Store texts as far as they are missing; return the id of each digest."""
     by_digest: dict[bytes, Prepared] = {}
     for one in (incoming.prepared for incoming in batch):
         known = by_digest.setdefault(one.fingerprint.digest, one)
@@ -106,12 +108,13 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, 
     ids = {row.digest: row.id for row in connection.execute(found)}
     again = {ids[digest]: stored_words(one) for digest, one in by_digest.items() if digest not in new}
     _settle_words(connection, again)
-    insert_postings(connection, _postings(batch, ids))
     return ids
 
 
-def _postings(batch: Sequence[Incoming], ids: dict[bytes, int]) -> list[tuple[int, int, int]]:
-    """(key, place, text) of everything in `batch`, in the index's order, so that each page is touched once."""
+def post(connection: Connection, batch: Sequence[Incoming], ids: Mapping[bytes, int]) -> None:
+    """Enter articles in the candidate index, in its order, so that each page is touched once."""
+    if not batch:
+        return
     posted = {}
     for one in batch:
         article, digest = one.prepared.article, one.prepared.fingerprint.digest
@@ -122,7 +125,8 @@ def _postings(batch: Sequence[Incoming], ids: dict[bytes, int]) -> list[tuple[in
     places = np.repeat(np.array([where for _, where in posted], np.int64), sizes)
     owners = np.repeat(np.array([text for text, _ in posted], np.int64), sizes)
     order = np.lexsort((owners, places, keys))
-    return list(zip(keys[order].tolist(), places[order].tolist(), owners[order].tolist(), strict=True))
+    rows = zip(keys[order].tolist(), places[order].tolist(), owners[order].tolist(), strict=True)
+    insert_postings(connection, list(rows))
 
 
 def stored_words(prepared: Prepared) -> bytes:
@@ -139,7 +143,8 @@ def _settle_words(connection: Connection, words: dict[int, bytes]) -> None:
         connection.execute(update(Text).where(*smaller).values(values), rows)
 
 
-def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict[bytes, int]) -> None:
+def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Mapping[bytes, int]) -> set[bytes]:
+    """Store articles; return the keys of those that are new."""
     stored = connection.execute(_BODIES, {"ids": sorted(set(texts.values()))})
     bodies = {row.id: row.body for row in stored}
     rows = {}
@@ -171,11 +176,13 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: dict
         }
     inserted = insert_new(connection, ArticleRow).returning(ArticleRow.key, ArticleRow.text_id)
     fresh = list(connection.execute(inserted, [rows[key] for key in sorted(rows)]))
-    _hear_of(connection, batch, {row.key for row in fresh})
+    new = {row.key for row in fresh}
+    _hear_of(connection, batch, new)
     grown = sorted({row.text_id for row in fresh})
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
         connection.execute(_GROWN, {"ids": grown})
+    return new
 
 
 def _hear_of(connection: Connection, batch: Sequence[Incoming], fresh: set[bytes]) -> None:
