@@ -149,7 +149,8 @@ def candidates(docs: list[Doc]) -> list[tuple[int, int]]:
             lists[key].append(number)
     numbers = {key: number for number, key in enumerate(lists)}
     leads = [(number, key, numbers[key]) for number, doc in enumerate(docs) for key in doc.print.keys.tolist()]
-    return sorted(propose(np.array(leads), [np.array(posted, np.int64) for posted in lists.values()], [0] * len(lists)))
+    found = propose(np.array(leads), [np.array(posted, np.int64) for posted in lists.values()], [0] * len(lists))
+    return sorted((min(pair), max(pair)) for pair in found[:, :2].tolist())
 
 
 def pair(origin: str, fold: int, a: Doc, b: Doc, same: bool) -> Pair:

@@ -103,10 +103,10 @@ def main() -> None:
     parser.add_argument("--only", choices=sorted(FLOODS), action="append")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    clean, _ = run(lone(options.articles, options.seed))
+    clean, matches = run(lone(options.articles, options.seed))
     usual = _percentile(clean)
     sys.stdout.write(f"{'flood':12} {'median ms':>10} {'p99 ms':>8} {'p99 : clean':>12} {'matches':>8}\n")
-    sys.stdout.write(f"{'clean':12} {statistics.median(clean):10.2f} {usual:8.2f} {1:12.1f} {0:8}\n")
+    sys.stdout.write(f"{'clean':12} {statistics.median(clean):10.2f} {usual:8.2f} {1:12.1f} {matches:8}\n")
     for name in options.only or FLOODS:
         times, matches = run(FLOODS[name](options.articles, options.seed))
         row = (

@@ -30,7 +30,7 @@ class Counted:
 
     def _asked(self, *arguments: Any) -> Any:
         found = self._candidates(*arguments)
-        self.candidates += len(found.shared)
+        self.candidates += len(found.pairs)
         return found
 
     def _compared(self, side: Any, sides: Any) -> Any:

@@ -46,8 +46,8 @@ class Seen:
 class Found:
     """What the index says about some texts."""
 
-    shared: dict[Pair, tuple[int, int]]
-    """Pairs (smaller id first) worth verifying: what their keys count, see `propose`."""
+    pairs: NDArray[np.int64]
+    """Those worth verifying, see `propose`."""
     halved: Halved
     """Of all keys asked for."""
     overfull: set[Pair] = field(default_factory=set)
@@ -89,7 +89,7 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
         (span[0], cell) for span, cell in spans.items() if len(seen.spans[span]) > cells.CELL and span[1] < span[2]
     }
     if overfull:
-        return Found({}, halved, overfull)
+        return Found(np.empty((0, 4), np.int64), halved, overfull)
     others[:, 2] += len(lists)
     held = [listed for _, listed in lists] + [seen.spans[span] for span in spans]
     common = [0] * len(lists) + [1 + (cells.ROOT in halved[span[0]]) for span in spans]

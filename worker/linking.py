@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,8 @@ class _Plan:
 
     targets: list[int]
     texts: Mapping[int, Known]
-    compared: set[Pair]
+    compared: set[int]
+    """The numbers of the pairs that were looked at."""
     links: Mapping[Pair, _Link]
     halved: Halved
     component: set[int]
@@ -110,39 +111,46 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
     if found.overfull:
         return found.overfull
     versions = _same_item(connection, targets)
-    pairs = found.shared.keys() | versions
-    told |= load_words(connection, sorted({text for pair in pairs for text in pair} - told.keys()))
-    hopeful = _promising(found.shared, versions, told, texts) | versions
-    texts |= load(connection, sorted({text for pair in hopeful for text in pair} - texts.keys()))
+    asked = set(found.pairs[:, :2].ravel().tolist()) | {text for pair in versions for text in pair}
+    told |= load_words(connection, sorted(asked - told.keys()))
+    hopeful = _promising(found.pairs, told)
+    pairs = hopeful.keys() | versions
+    texts |= load(connection, sorted({text for pair in pairs for text in pair} - texts.keys()))
     links = {}
-    for pair, first, (evidence, decision) in _verified(hopeful, told, texts, set(targets)):
+    for pair, first, (evidence, decision) in _verified(pairs, told, texts, set(targets)):
         relation = decision.relation
         if relation and (pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window)):
             one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
             both = None if pair in versions else np.intersect1d(one, two, assume_unique=True)
             firm = both is None or match.is_firm(evidence, relation)
-            shared, _ = found.shared.get(pair, (0, 0))
+            shared = hopeful.get(pair, 0)
             if both is not None and not firm:
                 shared = sum(counts(key, found.halved.get(key, ()), firm=False) for key in both.tolist())
             if both is None or shared >= ENOUGH:
                 links[pair] = _Link(first, evidence, decision, both, shared, firm)
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
-    return _Plan(targets, texts, pairs, links, found.halved, component(connection, near)[0])
+    compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
+    return _Plan(targets, texts, compared, links, found.halved, component(connection, near)[0])
 
 
-def _promising(
-    shared: Mapping[Pair, tuple[int, int]],
-    versions: Collection[Pair],
-    told: Mapping[int, Told],
-    targets: Collection[int],
-) -> set[Pair]:
-    """The pairs that could be one story, as far as their words and keys tell."""
-    hopeful = set()
-    for target, others in _by_target(shared.keys() - versions, targets).items():
-        pairs = [(min(target, other), max(target, other)) for other in others]
-        firm_only = [shared[pair][1] < ENOUGH for pair in pairs]
-        hopeful |= {pairs[at] for at in promising(told[target], [told[other] for other in others], firm_only)}
+def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
+    """One number for each pair of texts, whichever comes first: thousands of tuples take their time."""
+    rows = pairs if isinstance(pairs, np.ndarray) else np.array(list(pairs), np.int64).reshape(-1, 2)
+    return cast("list[int]", (rows.min(axis=1) << 32 | rows.max(axis=1)).tolist())
+
+
+def _promising(pairs: NDArray[np.int64], told: Mapping[int, Told]) -> dict[Pair, int]:
+    """The pairs that could be one story, as far as their words and keys tell, and what their keys count if firm."""
+    hopeful: dict[Pair, int] = {}
+    if not len(pairs):
+        return hopeful
+    targets, starts = np.unique(pairs[:, 0], return_index=True)
+    for target, rows in zip(targets.tolist(), np.split(pairs, starts[1:]), strict=True):
+        others, firm = rows[:, 1].tolist(), rows[:, 2]
+        firm_only = (rows[:, 3] < ENOUGH).tolist()
+        for at in promising(told[target], [told[other] for other in others], firm_only):
+            hopeful[min(target, others[at]), max(target, others[at])] = int(firm[at])
     return hopeful
 
 
@@ -183,7 +191,8 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
     links = _still_led_to(connection, plan)
     if plan.compared:
         _, edges = component(connection, plan.component)
-        _write_matches(connection, links, edges.keys() & plan.compared, index_version)
+        stored = [pair for pair, number in zip(edges, _numbers(edges), strict=True) if number in plan.compared]
+        _write_matches(connection, links, stored, index_version)
     members, edges = component(connection, plan.component)
     if not members <= plan.component:  # another worker linked something to these texts in the meantime
         raise _GroundMovedError

@@ -5,7 +5,7 @@ Which keys lead from one text to another does not depend on what arrived when: s
 """
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,9 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     return 1 if halved and key >= 0 else ENOUGH
 
 
-def propose(
-    leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common: Sequence[int]
-) -> dict[tuple[int, int], tuple[int, int]]:
-    """Name the pairs (smaller id first) to look at: what the keys count that lead from one to the other, if the match
-    is firm and if it is not.
+def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common: Sequence[int]) -> NDArray[np.int64]:
+    """Name the pairs to look at, each once, text by text: rows (text, other, what the keys count that lead from one to
+    the other, if the match is firm and if it is not).
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
     several, and counts once. `common` says of each list whether its key is rare (0), frequent (1) or common (2). Pure,
@@ -49,4 +47,5 @@ def propose(
     found = tally(
         targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts, np.array(common, np.int64), ENOUGH
     )
-    return {(min(a, b), max(a, b)): (firm, other) for a, b, firm, other in found.tolist()}
+    once = ~np.isin(found[:, 1], targets) | (found[:, 0] < found[:, 1])
+    return cast("NDArray[np.int64]", found[once])
