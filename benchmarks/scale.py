@@ -121,7 +121,7 @@ def capacity(found: Spectrum, cost: Cost, disk: Figures) -> str:
         processes = math.ceil(daily / 86_400 * PEAK * spent / 1e3 / UTILISATION)
         rows.append([
             f"{daily:,}", f"{window} days", f"{kept} days", f"{spent:.1f}", str(max(2, processes)),
-            _size(daily * window * disk["index"]), _size(daily * kept * disk["total"]), str(math.ceil(kept / 30)),
+            _size(daily * window * disk["index"]), _size(daily * kept * disk["total"]),
         ])  # fmt: skip
     heads = [
         "articles a day",
@@ -131,7 +131,6 @@ def capacity(found: Spectrum, cost: Cost, disk: Figures) -> str:
         "processes",
         "index in the window",
         "disk",
-        "partitions",
     ]
     return _table(heads, rows)
 
