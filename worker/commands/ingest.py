@@ -98,7 +98,8 @@ def _report(outcomes: Sequence[Outcome], json_: bool) -> None:
         click.echo(orjson.dumps({"files": len(outcomes), **total, "failed": listed}, option=orjson.OPT_INDENT_2))
         return
     for one in failed:
-        click.echo(f"failed: {one.drop.path}: {one.error}", err=True)
+        reason = (one.error or "").removeprefix(f"{Path(one.drop.path).name}: ")  # parsers name the file as well
+        click.echo(f"failed: {one.drop.path}: {reason}", err=True)
     partly = sum(1 for one in outcomes if one.rejected and one.state == "done")
     click.echo(
         f"{len(outcomes):,} files, {total['received']:,} records: {total['new']:,} new, "
