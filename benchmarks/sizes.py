@@ -13,7 +13,7 @@ SAMPLE = 2_000
 def sizes(connection: Connection) -> dict[str, int]:
     """Bytes of the index, the fingerprints, the matches, the search and the rest (texts, articles, stories, ledger).
 
-    A table counts with its own indexes. Fingerprints are a column of `texts`: their bytes are estimated from a sample.
+    A table counts with its own indexes. Fingerprints are a column of `bodies`: their bytes are estimated from a sample.
     """
     tables = _sqlite(connection) if connection.dialect.name == "sqlite" else _postgres(connection)
     total = sum(tables.values())
@@ -43,9 +43,9 @@ def _postgres(connection: Connection) -> dict[str, int]:
 
 def _fingerprints(connection: Connection) -> int:
     """Words and digests, by the mean of a sample of texts."""
-    newest = connection.execute(text("select max(id) from texts")).scalar_one() or 0
-    count = connection.execute(text("select count(*) from texts")).scalar_one()
+    newest = connection.execute(text("select max(text_id) from bodies")).scalar_one() or 0
+    count = connection.execute(text("select count(*) from bodies")).scalar_one()
     ids = random.Random(1).sample(range(1, newest + 1), min(SAMPLE, newest))
-    query = text("select avg(length(words) + length(digest)) from texts where id in :ids")
+    query = text("select avg(length(words) + 16) from bodies where text_id in :ids")
     mean = connection.execute(query.bindparams(bindparam("ids", ids, expanding=True))).scalar_one()
     return int(count * float(mean or 0))

@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, Connection, Integer, Select, Table, column, func
 
 from models.base import UTCDateTime
 from models.dialect import one_of
-from models.tables import Article, Delivery, Match, Rejection, Story, StoryChange, StoryRedirect, Text
+from models.tables import Article, Body, Delivery, Match, Rejection, Story, StoryChange, StoryRedirect, Text
 
 Row = dict[str, Any]
 
@@ -66,10 +66,10 @@ def members(connection: Connection, story_ids: Sequence[int]) -> list[Row]:
 def article_texts(connection: Connection, article_ids: Sequence[int]) -> dict[int, Row]:
     """What the members of a story say: headline, body, and what their publishers said about them."""
     query = select(
-        Article.id, Article.text_id, Article.headline, func.coalesce(Article.text, Text.body).label("text"),
+        Article.id, Article.text_id, Article.headline, func.coalesce(Article.text, Body.body).label("text"),
         Article.byline, Article.dateline, Article.credit, Article.language, Article.version, Article.status,
         Article.extra.label("metadata"),
-    ).join(Text, Text.id == Article.text_id)  # fmt: skip
+    ).join(Body, Body.text_id == Article.text_id)  # fmt: skip
     return {row["id"]: row for row in _rows(connection, query.where(one_of(Article.id, article_ids)))}
 
 

@@ -1,6 +1,6 @@
 """The tables. An exact copy is a second appearance of one text: a text is stored and matched once, articles link to it.
 
-    deliveries 1─n articles n─1 texts n─1 stories        texts n─n texts through matches
+    deliveries 1─n articles n─1 texts n─1 stories        texts n─n texts through matches, texts 1─1 bodies
 
 Nothing here follows arrival order but row numbers, `deliveries` and `received_at`.
 """
@@ -113,18 +113,14 @@ class StoryChange(Base):
 
 
 class Text(Base):
-    """One normalised text, its fingerprint, and its place in a story."""
+    """One normalised text and its place in a story: small, because it is written several times."""
 
     __tablename__ = "texts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
-    headline: Mapped[str]
-    body: Mapped[str]
-    """As it came with the first appearance; others that differ keep their own in `articles.text`."""
-    words: Mapped[bytes]
-    """The fingerprint's word hashes, little-endian uint32, headline first."""
-    headline_words: Mapped[int]
+    length: Mapped[int]
+    """In words, headline included."""
     article_id: Mapped[int | None] = mapped_column(index=True)
     """The appearance that speaks for this text: the earliest plausible."""
     story_id: Mapped[int | None] = mapped_column(ForeignKey("stories.id"), index=True)
@@ -137,6 +133,22 @@ class Text(Base):
     revision: Mapped[int] = mapped_column(default=0)
     """Counts appearances taken in: a link decided on an older count is decided again."""
     linked: Mapped[bool] = mapped_column(default=False)
+
+
+class Body(Base):
+    """What a text says, and its fingerprint: large, and hardly ever written again."""
+
+    __tablename__ = "bodies"
+
+    text_id: Mapped[int] = mapped_column(
+        ForeignKey("texts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    headline: Mapped[str]
+    body: Mapped[str]
+    """As it came with the first appearance; others that differ keep their own in `articles.text`."""
+    words: Mapped[bytes]
+    """The fingerprint's word hashes, little-endian uint32, headline first."""
+    headline_words: Mapped[int]
 
 
 # Only what is unfinished: the sweeper's list stays small however many texts there are.
@@ -201,7 +213,7 @@ class Article(Base):
     link: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
     """Hash of the canonical URL."""
     text: Mapped[str | None]
-    """Only where it differs from `texts.body`."""
+    """Only where it differs from `bodies.body`."""
     extra: Mapped[dict[str, Any]] = mapped_column("metadata")
 
 

@@ -681,7 +681,7 @@ def judged(engine: Engine, one: Case, bad: Outcome, good: Sequence[Outcome], sec
         faults.append(f"expected {one.outcome}")
     if one.holds:
         texts = rows(
-            engine, "SELECT t.body FROM texts t JOIN articles a ON a.text_id = t.id " + mine, claim=bad.drop.claim
+            engine, "SELECT t.body FROM bodies t JOIN articles a ON a.text_id = t.text_id " + mine, claim=bad.drop.claim
         )
         if not any(one.holds in text["body"] for text in texts):
             faults.append("the text is not what it was")

@@ -118,7 +118,7 @@ def test_bytes_on_disk_add_up_and_tell_the_index_from_the_texts(database_url: st
         ingest(pipeline, write_jsonl(tmp_path / "a.jsonl", [{"id": str(i), "text": report(i)} for i in range(60)]))
         with reading(engine) as connection:
             found = sizes(connection)
-            words = connection.execute(text("select sum(length(words)) from texts")).scalar_one()
+            words = connection.execute(text("select sum(length(words)) from bodies")).scalar_one()
     assert found["total"] == sum(size for name, size in found.items() if name != "total")
     assert words == pytest.approx(found["fingerprints"], rel=0.15)
     assert found["index"] > 60 * 50 * 8

@@ -429,12 +429,12 @@ def test_a_rebuild_learns_the_lines_a_source_repeats_and_leaves_them_out_of_matc
     told = [record | {"source": "Gazette", "text": f"{record['text']}\n{footer}"} for record in records(range(8))]
     with opened(database_url) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "told.jsonl", told))
-        before = rows(engine, "SELECT length(words) AS n FROM texts ORDER BY id")
+        before = rows(engine, "SELECT length(words) AS n FROM bodies ORDER BY text_id")
         rebuild(engine, lambda *_: None)
-        after = rows(engine, "SELECT length(words) AS n FROM texts ORDER BY id")
+        after = rows(engine, "SELECT length(words) AS n FROM bodies ORDER BY text_id")
         assert sorted(a["n"] for a in after) == sorted(b["n"] - 4 * len(footer.split()) for b in before)
         assert len(partition(engine)) == 8
-        assert all(footer in row["body"] for row in rows(engine, "SELECT body FROM texts"))
+        assert all(footer in row["body"] for row in rows(engine, "SELECT body FROM bodies"))
         late = records([20])[0] | {"source": "Gazette", "text": footer + "\n" + report(20)}
         ingest(Pipeline.open(engine), write_jsonl(tmp_path / "late.jsonl", [late]))
         assert len(partition(engine)) == 9

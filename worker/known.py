@@ -1,15 +1,17 @@
 """What linking and regrouping read of the texts and matches already stored."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, or_, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, or_, select
 
 from models.dialect import one_of
-from models.tables import Article, Match, Text
+from models.tables import Article, Body, Match, Text
 from worker.core import match
 from worker.core.article import EPOCH, came_out
 from worker.core.cells import place
@@ -18,24 +20,54 @@ from worker.core.verify import Told
 
 # Made once: putting them together costs more than running them.
 _APPEARANCES = select(
-    Article.id, Article.key, Article.text_id, Article.source, Article.item, Article.link,
+    Article.text_id, Article.id, Article.key, Article.source, Article.item, Article.link,
     Article.credit, Article.published_at, Article.updated_at, Article.received_at, Article.embargoed_until,
 ).where(one_of(Article.text_id, "ids"))  # fmt: skip
-_TEXTS = select(
-    Text.id, Text.digest, (func.length(Text.words) / 4).label("length"), Text.revision,
-    Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn,
-).where(one_of(Text.id, "ids"))  # fmt: skip
-_WORDS = select(Text.id, Text.words, Text.headline_words).where(one_of(Text.id, "ids"))
+_TEXTS = select(Text.id, Text.digest, Text.length, Text.revision).where(one_of(Text.id, "ids"))
+_STANDING = (
+    select(Text.id, Text.revision, Text.story_id, Text.relation, Text.jaccard, Text.containment, Text.withdrawn)
+    .where(one_of(Text.id, "ids"))
+    .order_by(Text.id)
+    .with_for_update()
+)
+_WORDS = select(Body.text_id, Body.words, Body.headline_words).where(one_of(Body.text_id, "ids"))
 _EDGES = select(
     Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard, Match.containment_a, Match.containment_b
 ).where(or_(one_of(Match.text_a, "ids"), one_of(Match.text_b, "ids")))
 
 AnyRow = Row[*tuple[Any, ...]]
+Place = tuple[int | None, str | None, float | None, float | None, bool]
+"""Where a text stands: story, relation, Jaccard, containment, and whether it is withdrawn."""
+
+
+class Appearance(NamedTuple):
+    """What linking asks of an article."""
+
+    id: int
+    key: bytes
+    source: str | None
+    item: bytes | None
+    link: bytes | None
+    credit: str | None
+    published_at: datetime | None
+    updated_at: datetime | None
+    received_at: datetime
+    embargoed_until: datetime | None
+
+
+class Edge(NamedTuple):
+    """What grouping asks of a match."""
+
+    relation: str
+    strength: float
+    jaccard: float
+    containment_a: float
+    containment_b: float
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What linking reads of a text."""
+    """What linking reads of a text; the same as long as its revision is."""
 
     id: int
     digest: bytes
@@ -49,77 +81,93 @@ class Known:
     updated: int
     """When its earliest version was made, POSIX seconds: tells versions of one item apart that share a first
     publication."""
-    story: tuple[int | None, str | None, float | None, float | None, bool]
-    """Where it stands: story, relation, Jaccard, containment, and whether it is withdrawn."""
 
 
-def load(connection: Connection, ids: Sequence[int]) -> dict[int, Known]:
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A text that was just stored and has appeared once: all that reading it again would tell."""
+
+    known: Known
+    told: Told
+    keys: NDArray[np.int32]
+
+
+class Standing(NamedTuple):
+    """Where a text stands now, and after how many appearances."""
+
+    revision: int
+    place: Place
+
+
+def know(text_id: int, digest: bytes, length: int, revision: int, seen: Sequence[Appearance]) -> Known:
+    """Fold a text's appearances with min and union only: the same whatever order they came in."""
+    out = [came_out(one.published_at, one.received_at, one.embargoed_until) for one in seen]
+    times = [None if time is None else time.timestamp() for time in out]
+    return Known(
+        id=text_id,
+        digest=digest,
+        length=length,
+        revision=revision,
+        article_id=min(zip(times, seen, strict=True), key=_speaks_first)[1].id,
+        profile=match.Profile(
+            published=min((time for time in times if time is not None), default=None),
+            sources=frozenset(one.source for one in seen if one.source),
+            items=frozenset(identity.hex() for one in seen for identity in (one.item, one.link) if identity),
+            credits=frozenset(one.credit for one in seen if one.credit),
+        ),
+        places=frozenset(place(time, digest, DEFAULT_SEED) for time in out),
+        updated=min(int((one.updated_at or EPOCH).timestamp()) for one in seen),
+    )
+
+
+def load(connection: Connection, ids: Collection[int]) -> dict[int, Known]:
     """Read texts that have an appearance, without their words."""
     if not ids:
         return {}
+    listed = sorted(ids)
     appearances = defaultdict(list)
-    for row in connection.execute(_APPEARANCES, {"ids": ids}):
-        appearances[row.text_id].append(row)
-    return {
-        row.id: Known(
-            id=row.id,
-            digest=row.digest,
-            length=int(row.length),
-            revision=row.revision,
-            article_id=min(appearances[row.id], key=_speaks_first).id,
-            profile=_profile(appearances[row.id]),
-            places=frozenset(
-                place(came_out(seen.published_at, seen.received_at, seen.embargoed_until), row.digest, DEFAULT_SEED)
-                for seen in appearances[row.id]
-            ),
-            updated=min(int((seen.updated_at or EPOCH).timestamp()) for seen in appearances[row.id]),
-            story=(row.story_id, row.relation, row.jaccard, row.containment, row.withdrawn),
-        )
-        for row in connection.execute(_TEXTS, {"ids": ids})
-    }
+    for text_id, *fields in connection.execute(_APPEARANCES, {"ids": listed}):
+        appearances[text_id].append(Appearance._make(fields))
+    return {row[0]: know(*row, appearances[row[0]]) for row in connection.execute(_TEXTS, {"ids": listed})}
 
 
-def load_words(connection: Connection, ids: Sequence[int]) -> dict[int, Told]:
+def load_words(connection: Connection, ids: Collection[int]) -> dict[int, Told]:
     """Read the word hashes of texts, and how many of them are the headline's."""
     if not ids:
         return {}
     return {
-        row.id: (np.frombuffer(row.words, dtype="<u4").astype(np.uint32, copy=False), row.headline_words)
-        for row in connection.execute(_WORDS, {"ids": ids})
+        text_id: (np.frombuffer(words, dtype="<u4").astype(np.uint32, copy=False), headline_words)
+        for text_id, words, headline_words in connection.execute(_WORDS, {"ids": sorted(ids)})
     }
 
 
-def _published(row: AnyRow) -> float | None:
-    """When it came out, POSIX seconds."""
-    time = came_out(row.published_at, row.received_at, row.embargoed_until)
-    return None if time is None else time.timestamp()
+def lock(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:
+    """Lock texts in id order until the transaction ends, and read where they stand."""
+    if not ids:
+        return {}
+    rows = connection.execute(_STANDING, {"ids": sorted(ids)})
+    return {
+        text_id: Standing(revision, (story_id, relation, jaccard, containment, withdrawn))
+        for text_id, revision, story_id, relation, jaccard, containment, withdrawn in rows
+    }
 
 
-def _speaks_first(row: AnyRow) -> tuple[bool, float, bool, str, bytes]:
+def _speaks_first(one: tuple[float | None, Appearance]) -> tuple[bool, float, bool, str, bytes]:
     """Order appearances of one text: plausible time, then those that credit nobody, then source; never arrival."""
-    published = _published(row)
-    return (published is None, published or 0.0, row.credit is not None, row.source or "", row.key)
+    published, seen = one
+    return (published is None, published or 0.0, seen.credit is not None, seen.source or "", seen.key)
 
 
-def _profile(seen: Sequence[AnyRow]) -> match.Profile:
-    """Fold a text's appearances with min and union only: the same whatever order they came in."""
-    times = [time for row in seen if (time := _published(row)) is not None]
-    return match.Profile(
-        published=min(times, default=None),
-        sources=frozenset(row.source for row in seen if row.source),
-        items=frozenset(identity.hex() for row in seen for identity in (row.item, row.link) if identity),
-        credits=frozenset(row.credit for row in seen if row.credit),
-    )
-
-
-def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], AnyRow]]:
+def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], Edge]]:
     """Everything connected to `start` by stored matches, and those matches."""
     reached: set[int] = set()
-    edges: dict[tuple[int, int], AnyRow] = {}
+    edges: dict[tuple[int, int], Edge] = {}
     frontier = set(start)
     while frontier:
         reached |= frontier
-        for row in connection.execute(_EDGES, {"ids": sorted(frontier)}):
-            edges[row.text_a, row.text_b] = row
-        frontier = {text for pair in edges for text in pair} - reached
+        found = set()
+        for a, b, *fields in connection.execute(_EDGES, {"ids": sorted(frontier)}):
+            edges[a, b] = Edge._make(fields)
+            found |= {a, b}
+        frontier = found - reached
     return reached, edges

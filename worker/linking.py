@@ -1,13 +1,15 @@
 """Transaction two: candidates, exact verification, matches, and the stories regrouped.
 
 Gather (reads only), decide (pure, `worker.core`), apply (one transaction). Between reading and writing another worker
-may have added an appearance to one of the texts; `revision` tells, and the round starts over.
+may have added an appearance to one of the texts; `revision` tells, and what was decided of that text is left out: its
+own linking, which that worker owes it, began after ours had committed everything it must see.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +19,7 @@ from sqlalchemy.orm import aliased
 
 from models.dialect import lock_links, one_of
 from models.engine import look, transact
-from models.tables import Article, Match, Text
+from models.tables import Article, Match
 from worker.core import match
 from worker.core.candidates import ENOUGH, counts, propose
 from worker.core.cells import leads, within
@@ -25,8 +27,8 @@ from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
 from worker.core.verify import Side, Told, promising, verify
 from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells
-from worker.known import Known, component, load, load_words
-from worker.regroup import regroup, update_rows
+from worker.known import Edge, Fresh, Known, component, load, load_words, lock
+from worker.regroup import regroup
 
 _TWIN = aliased(Article)
 _SHARED = tuple(
@@ -36,14 +38,12 @@ _SHARED = tuple(
     .distinct()
     for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
 )
-_REVISIONS = select(Text.id, Text.revision).where(one_of(Text.id, "ids")).order_by(Text.id).with_for_update()
-_LINKED = update(Text).where(one_of(Text.id, "ids")).values(linked=True)
 _PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
 _UNMATCH = delete(Match).where(*_PAIR)
 
 
 class _GroundMovedError(Exception):
-    """A text changed between reading and writing; read again."""
+    """Another worker linked something to these texts while they were being locked; lock that as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +72,43 @@ class _Plan:
     """The numbers of the pairs that were looked at."""
     links: Mapping[Pair, _Link]
     halved: Halved
-    component: set[int]
+    near: set[int]
+    """The targets, and what they are linked to or versions of."""
 
 
-def link(engine: Engine, text_ids: Sequence[int], index_version: int, window: int | None) -> None:
+def link(
+    engine: Engine,
+    text_ids: Collection[int],
+    index_version: int,
+    window: int | None,
+    fresh: Mapping[int, Fresh] = MappingProxyType({}),
+) -> None:
     """Match texts against everything stored and regroup the stories they touch. Idempotent.
 
-    Texts that came out more than `window` days apart are not compared (None: all are).
+    Texts that came out more than `window` days apart are not compared (None: all are). `fresh`: what is known of those
+    that were just stored.
     """
     targets = sorted(text_ids)
-    seen = Seen()
     while targets:
-        plan = look(engine, partial(_gather, targets=targets, window=window, seen=seen))
+        plan = _planned(engine, targets, window, fresh)
+        targets, fresh = _applied(engine, plan, index_version), {}
+
+
+def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
+    seen = Seen()
+    while True:
+        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen))
+        if isinstance(plan, _Plan):
+            return plan
+        transact(engine, partial(_halve, overfull=plan))
+
+
+def _applied(engine: Engine, plan: _Plan, index_version: int) -> list[int]:
+    while True:
         try:
-            if isinstance(plan, _Plan):
-                transact(engine, partial(_apply, plan=plan, index_version=index_version))
-                return
-            transact(engine, partial(_halve, overfull=plan))
+            return transact(engine, partial(_apply, plan=plan, index_version=index_version))
         except _GroundMovedError:
-            seen = Seen()
+            pass
 
 
 def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
@@ -103,19 +121,26 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
 # --- gather -------------------------------------------------------------------------------------------------------
 
 
-def _gather(connection: Connection, targets: list[int], window: int | None, seen: Seen) -> _Plan | set[Pair]:
+def _gather(
+    connection: Connection, targets: list[int], window: int | None, fresh: Mapping[int, Fresh], seen: Seen
+) -> _Plan | set[Pair]:
     """Read and decide; or say which cells of the index are overfull and have to be halved first."""
-    texts, told = load(connection, targets), load_words(connection, targets)
+    others = [text for text in targets if text not in fresh]
+    texts = load(connection, others) | {text: one.known for text, one in fresh.items()}
+    told = load_words(connection, others)
     keys = {text: index_keys(words) for text, (words, _) in told.items()}
+    keys |= {text: one.keys for text, one in fresh.items()}
+    told |= {text: one.told for text, one in fresh.items()}
+    targets = [text for text in targets if text in texts and text in told]  # others were pruned
     found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets}, seen)
     if found.overfull:
         return found.overfull
     versions = _same_item(connection, targets)
     asked = set(found.pairs[:, :2].ravel().tolist()) | {text for pair in versions for text in pair}
-    told |= load_words(connection, sorted(asked - told.keys()))
+    told |= load_words(connection, asked - told.keys())
     hopeful = _promising(found.pairs, told)
     pairs = hopeful.keys() | versions
-    texts |= load(connection, sorted({text for pair in pairs for text in pair} - texts.keys()))
+    texts |= load(connection, {text for pair in pairs for text in pair} - texts.keys())
     links = {}
     for pair, first, (evidence, decision) in _verified(pairs, told, texts, set(targets)):
         relation = decision.relation
@@ -131,7 +156,7 @@ def _gather(connection: Connection, targets: list[int], window: int | None, seen
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
-    return _Plan(targets, texts, compared, links, found.halved, component(connection, near)[0])
+    return _Plan(targets, texts, compared, links, found.halved, near)
 
 
 def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
@@ -185,30 +210,42 @@ def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
 # --- apply --------------------------------------------------------------------------------------------------------
 
 
-def _apply(connection: Connection, plan: _Plan, index_version: int) -> None:
+def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]:
+    """Write what was decided, but not of texts that changed since; return the targets among those, to be linked again.
+
+    A text that changed is owed its links by whoever changed it, and those were not looked for before all of this plan's
+    texts were there to be found.
+    """
     lock_links(connection, alone=False)
-    _lock(connection, plan)
-    links = _still_led_to(connection, plan)
-    if plan.compared:
-        _, edges = component(connection, plan.component)
-        stored = [pair for pair, number in zip(edges, _numbers(edges), strict=True) if number in plan.compared]
-        _write_matches(connection, links, stored, index_version)
-    members, edges = component(connection, plan.component)
-    if not members <= plan.component:  # another worker linked something to these texts in the meantime
+    members, edges = component(connection, plan.near)
+    standing = lock(connection, members)
+    if standing.keys() != members:  # pruned
+        members, edges = component(connection, plan.near & standing.keys())
+    elif connection.dialect.name == "postgresql":  # on SQLite nobody else can have written
+        members, edges = component(connection, members)
+    if not members <= standing.keys():
         raise _GroundMovedError
-    rows = [{"id": text, "article_id": plan.texts[text].article_id} for text in plan.targets]
-    update_rows(connection, Text, rows)
-    regroup(connection, sorted(members), edges)
-    connection.execute(_LINKED, {"ids": plan.targets})
+    same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}
+    links = _still_led_to(connection, plan, same)
+    numbers = zip(edges, _numbers(edges), strict=True)
+    stale = [pair for pair, number in numbers if number in plan.compared and same.issuperset(pair)]
+    _write_matches(connection, links, stale, index_version)
+    edges = {pair: edge for pair, edge in edges.items() if pair not in set(stale)}
+    edges |= {pair: _edge(pair, link) for pair, link in links.items()}
+    texts = {text: plan.texts[text] for text in same} | load(connection, members - same)
+    linked = [text for text in plan.targets if text in same]
+    regroup(connection, texts, standing, edges, linked=linked)
+    return [text for text in plan.targets if text in members - same]
 
 
-def _still_led_to(connection: Connection, plan: _Plan) -> dict[Pair, _Link]:
-    """The links less those whose keys lead there no more: another worker may have halved cells since they were read."""
-    asked = [link.keys for link in plan.links.values() if link.keys is not None]
+def _still_led_to(connection: Connection, plan: _Plan, same: set[int]) -> dict[Pair, _Link]:
+    """The links between texts that are the same as when they were decided, less those whose keys lead there no more:
+    another worker may have halved cells since they were read."""
+    links = {pair: link for pair, link in plan.links.items() if same.issuperset(pair)}
+    asked = [link.keys for link in links.values() if link.keys is not None]
     now = halved_cells(connection, np.unique(np.concatenate(asked)).tolist()) if asked else {}
     changed = {key: split for key, split in now.items() if split != plan.halved.get(key, set())}
-    links = dict(plan.links)
-    for (a, b), link in plan.links.items() if changed else ():
+    for (a, b), link in list(links.items()) if changed else ():
         own = () if link.keys is None else changed.keys() & set(link.keys.tolist())
         places = plan.texts[a].places, plan.texts[b].places
         shared = link.shared
@@ -230,7 +267,7 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     lock_links(connection, alone=True)
     halving = halve(connection, overfull)
     lost = dict(halving.lost)
-    texts = load(connection, sorted({text for pair in halving.cut for text in pair}))
+    texts = load(connection, {text for pair in halving.cut for text in pair})
     for (a, b), keys in halving.cut.items():
         places = texts[a].places, texts[b].places
         lost[a, b] += sum(
@@ -248,18 +285,11 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
     gone = {(row.text_a, row.text_b) for row in connection.execute(doomed)}
     if not gone:
         return
-    members, edges = component(connection, sorted({text for ends in gone for text in ends}))
-    connection.execute(_REVISIONS, {"ids": sorted(members)}).all()
+    members, edges = component(connection, {text for ends in gone for text in ends})
+    standing = lock(connection, members)
     connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in sorted(gone)])
-    regroup(connection, sorted(members), {ends: edge for ends, edge in edges.items() if ends not in gone})
-
-
-def _lock(connection: Connection, plan: _Plan) -> None:
-    """Lock every text of the component in id order; start over if one of those read has changed since."""
-    ids = sorted(plan.component | plan.texts.keys())
-    for row in connection.execute(_REVISIONS, {"ids": ids}):
-        if row.id in plan.texts and plan.texts[row.id].revision != row.revision:
-            raise _GroundMovedError
+    left = {ends: edge for ends, edge in edges.items() if ends not in gone}
+    regroup(connection, load(connection, members), standing, left)
 
 
 def _write_matches(
@@ -273,22 +303,27 @@ def _write_matches(
         connection.execute(insert(Match), rows)
 
 
+def _edge(pair: Pair, link: _Link) -> Edge:
+    evidence = link.evidence
+    containment = _turned((evidence.containment_a, evidence.containment_b), pair, link)
+    return Edge(str(link.decision.relation), link.decision.strength, evidence.jaccard, *containment)
+
+
+def _turned(two: tuple[Any, Any], pair: Pair, link: _Link) -> tuple[Any, Any]:
+    """What the evidence says of a and b, in the order of the pair."""
+    return two if link.first == pair[0] else (two[1], two[0])
+
+
 def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
-    evidence, decision = link.evidence, link.decision
-    turned = -1 if link.first != pair[0] else 1
-    containment = (evidence.containment_a, evidence.containment_b)[::turned]
+    evidence = link.evidence
     return {
         "text_a": pair[0],
         "text_b": pair[1],
-        "relation": decision.relation,
-        "strength": decision.strength,
-        "jaccard": evidence.jaccard,
-        "containment_a": containment[0],
-        "containment_b": containment[1],
+        **_edge(pair, link)._asdict(),
         "shared_words": evidence.shared_words,
         "longest_passage": evidence.longest_passage,
-        "passages": [[*passage[:2][::turned], passage[2]] for passage in evidence.passages],
-        "reasons": list(decision.reasons),
+        "passages": [[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages],
+        "reasons": list(link.decision.reasons),
         "shared_keys": None if link.keys is None else link.shared,
         "firm": link.firm,
         "index_version": index_version,

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from functools import cache, partial
 from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import MappingProxyType
 from typing import Self
 
 import structlog
@@ -28,6 +29,7 @@ from worker.core.errors import NewsfoldError, ParseError
 from worker.core.fingerprint import fingerprint, index_name
 from worker.core.language import language_of
 from worker.core.normalise import canonical_url, normalise
+from worker.known import Fresh
 from worker.sandbox import SandboxError, parse_file
 
 log = structlog.get_logger()
@@ -158,9 +160,9 @@ class Pipeline:
         with suppress(SQLAlchemyError), writing(self.engine) as connection:
             work(connection)
 
-    def link(self, text_ids: Sequence[int]) -> None:
-        """Link texts that are stored already."""
-        linking.link(self.engine, text_ids, self._index_version, self.window)
+    def link(self, text_ids: Sequence[int], fresh: Mapping[int, Fresh] = MappingProxyType({})) -> None:
+        """Link texts that are stored already; `fresh`: what is known of those that were stored just now."""
+        linking.link(self.engine, text_ids, self._index_version, self.window, fresh)
 
     def relink(self, text_ids: Sequence[int]) -> None:
         """Link texts that were left unlinked: together once, then one by one; a text is given up after three attempts.
@@ -219,13 +221,13 @@ class Pipeline:
         batch = [one for file in files for one in file.waiting]
         reached = [ledger.Advance(file.entry.id, file.position, file.rejected, file.part) for file in files]
 
-        def work(connection: Connection) -> list[int]:
-            unlinked = store.add(connection, batch) if batch else []
+        def work(connection: Connection) -> tuple[list[int], dict[int, Fresh]]:
+            stored = store.add(connection, batch) if batch else ([], {})
             ledger.advance(connection, reached)
-            return unlinked
+            return stored
 
         if files:
-            self.link(transact(self.engine, work))
+            self.link(*transact(self.engine, work))
         for file in files:
             file.waiting, file.rejected = [], []
         progress(len(batch))

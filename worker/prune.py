@@ -10,15 +10,29 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, delete, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from models.dialect import delete_postings, lock_links, lock_store, one_of
 from models.engine import look, transact
-from models.tables import Article, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
+from models.tables import Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
-from worker.known import AnyRow, component, load, load_words
+from worker.known import component, load, load_words, lock
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
 from worker.regroup import regroup, update_rows
@@ -29,6 +43,7 @@ SLICE = 50_000
 BATCH = 128
 """Articles deleted in a transaction: everybody who stores or links waits so long."""
 
+AnyRow = Row[*tuple[Any, ...]]
 Progress = Callable[[str, int], object]
 """Hears which step goes on, and how much more of it is done."""
 
@@ -197,7 +212,7 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
     connection.execute(delete(Article).where(one_of(Article.id, [row.id for row in old])))
     seen = set(connection.scalars(select(Article.text_id).where(one_of(Article.text_id, touched))))
     doomed = [text for text in touched if text not in seen]
-    after = load(connection, sorted(seen))
+    after = load(connection, seen)
     postings = []
     for text, (words, _) in load_words(connection, touched).items():
         places = before[text].places - (after[text].places if text in seen else frozenset())
@@ -209,7 +224,7 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
     _change(connection, {text: after[text].article_id for text in changed})
     members -= set(doomed)
     _, edges = component(connection, members)
-    regroup(connection, sorted(members), edges, doomed)
+    regroup(connection, load(connection, members), lock(connection, members), edges, gone=doomed)
     return Pruned(gone, len(old), len(doomed), _drop_emptied(connection, stories)), changed
 
 
@@ -245,12 +260,13 @@ def _spare_kills(
 def _change(connection: Connection, speaks: dict[int, int]) -> None:
     """What is left of these texts may lead to other decisions: they are told by it alone, and linked again."""
     stock = frozenset(connection.scalars(select(StockLine.key)))
-    told = select(Article.__table__, Text.body).join(Text, Text.id == Article.text_id)
+    told = select(Article.__table__, Body.body).join(Body, Body.text_id == Article.text_id)
     words: dict[int, bytes] = {}
     for row in connection.execute(told.where(one_of(Article.text_id, sorted(speaks)))):
         own = stored_words(prepare(article_of(row), None, stock))
         words[row.text_id] = min(own, words.get(row.text_id, own))
-    update_rows(connection, Text, [{"id": i, "article_id": speaks[i], "words": own} for i, own in words.items()])
+    update_rows(connection, Text, [{"id": i, "article_id": article} for i, article in speaks.items()])
+    update_rows(connection, Body, [{"text_id": i, "words": own} for i, own in words.items()])
     again = {"revision": Text.revision + 1, "linked": False}
     connection.execute(update(Text).where(one_of(Text.id, sorted(speaks))).values(again))
 

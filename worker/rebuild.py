@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, inse
 
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
-from models.tables import HalvedCell, IndexVersion, LinkAttempt, Match, StockLine, Story, Text, TextKey
+from models.tables import Body, HalvedCell, IndexVersion, LinkAttempt, Match, StockLine, Story, Text, TextKey
 from worker import linking, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
@@ -44,8 +44,12 @@ def _learn(connection: Connection) -> frozenset[int]:
     """Find the lines that sources repeat under unrelated stories. 16 bytes a line in memory."""
     keys: list[int] = []
     stories: list[int] = []
-    told = func.coalesce(ArticleRow.text, Text.body)
-    query = select(ArticleRow.source, told, Text.story_id).join(Text, Text.id == ArticleRow.text_id)
+    told = func.coalesce(ArticleRow.text, Body.body)
+    query = (
+        select(ArticleRow.source, told, Text.story_id)
+        .join(Text, Text.id == ArticleRow.text_id)
+        .join(Body, Body.text_id == Text.id)
+    )
     linked = query.where(ArticleRow.source.is_not(None), Text.story_id.is_not(None))
     for source, text, story_id in connection.execute(linked.execution_options(yield_per=CHUNK)):
         found = set(line_keys(str(source), str(text)))
@@ -68,8 +72,9 @@ def _forget(connection: Connection, stock: Collection[int]) -> None:
 def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tuple[int, int]:
     """Prepare the next articles anew and put them under the texts they now are."""
     query = (
-        select(ArticleRow.__table__, Text.body, Text.story_id, Text.relation)
+        select(ArticleRow.__table__, Body.body, Text.story_id, Text.relation)
         .join(Text, Text.id == ArticleRow.text_id)
+        .join(Body, Body.text_id == Text.id)
         .where(ArticleRow.id > after)
         .order_by(ArticleRow.id)
         .limit(CHUNK)
@@ -78,7 +83,7 @@ def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tupl
     if not rows:
         return after, 0
     batch = [store.Incoming(prepare(article_of(row), None, stock), row.delivery_id, row.received_at) for row in rows]
-    texts = store.add_texts(connection, batch)
+    texts = store.add_texts(connection, batch).ids
     store.post(connection, batch, texts)
     moved = []
     for row, one in zip(rows, batch, strict=True):

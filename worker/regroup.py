@@ -2,31 +2,58 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from models.dialect import one_of
-from models.tables import Article, Story, StoryChange, StoryRedirect, Text
+from models.tables import Article, Body, Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
 from worker.core.normalise import agency
-from worker.known import AnyRow, Known, load
+from worker.known import Edge, Known, Place, Standing
 
 WITHDRAWN_WITH = {match.Relation.EXACT, match.Relation.NEAR, match.Relation.SYNDICATED}
 """A killed item takes with it what carries its text, not what only quotes it."""
 
+NewPlace = tuple[int, str, float, float, bool]
+"""A `Place` that is one."""
+
+_CANONICAL = select(Story.id, Story.canonical_text_id).where(one_of(Story.id, "ids"))
+_PLACE = ("story_id", "relation", "jaccard", "containment", "withdrawn")
+
+
+class Placed(NamedTuple):
+    """A text, and where it stood before."""
+
+    known: Known
+    place: Place
+
+    @property
+    def id(self) -> int:
+        """The text's."""
+        return self.known.id
+
+    @property
+    def story(self) -> int | None:
+        """The story it stood in."""
+        return self.place[0]
+
 
 def regroup(
     connection: Connection,
-    members: Sequence[int],
-    edges: Mapping[tuple[int, int], AnyRow],
+    known: Mapping[int, Known],
+    standing: Mapping[int, Standing],
+    edges: Mapping[tuple[int, int], Edge],
+    *,
     gone: Collection[int] = frozenset(),
+    linked: Collection[int] = (),
 ) -> None:
     """Fold these texts, connected by these matches and by no others, into stories. The caller holds their locks.
 
     `gone`: texts that were deleted (`prune`). The ids of the stories they led stay with those that are left.
+    `linked`: texts whose links are all there from here on.
     """
-    known = load(connection, members)
     texts = [
         group.Text(
             digest=text.digest,
@@ -52,37 +79,31 @@ def regroup(
     ]
     stories = group.group(texts, matches)
     overlap = {frozenset((m.a, m.b)): (m.jaccard, m.reach) for m in matches}
-    texts_by_digest = {text.digest: text for text in known.values()}
-    withdrawn = _withdrawn(connection, texts_by_digest, matches)
-    _write_stories(connection, stories, texts_by_digest, overlap, withdrawn, gone)
+    placed = {text.digest: Placed(text, standing[text.id].place) for text in known.values()}
+    withdrawn = _withdrawn(connection, placed, matches)
+    _write_stories(connection, stories, placed, overlap, withdrawn, gone, frozenset(linked))
 
 
 def _write_stories(
     connection: Connection,
     stories: Sequence[group.Story],
-    texts: Mapping[bytes, Known],
+    texts: Mapping[bytes, Placed],
     overlap: Mapping[frozenset[bytes], tuple[float, float]],
     withdrawn: Collection[bytes],
     gone: Collection[int],
+    linked: Collection[int],
 ) -> None:
-    held = sorted({text.story[0] for text in texts.values() if text.story[0] is not None})
-    rows = connection.execute(select(Story.id, Story.canonical_text_id).where(one_of(Story.id, held)))
+    held = sorted({text.story for text in texts.values() if text.story is not None})
+    rows = connection.execute(_CANONICAL, {"ids": held}) if held else ()
     canonical_of = {row.id: row.canonical_text_id for row in rows}
     public = _public_ids(connection, stories, texts, canonical_of, gone)
-    known = {text.id: text for text in texts.values()}
-    places = {}
+    places: dict[bytes, NewPlace] = {}
     for story, story_id in zip(stories, public, strict=True):
         places[story.canonical] = (story_id, "canonical", 1.0, 1.0, story.canonical in withdrawn)
         for member in story.members:
             shared = overlap[frozenset((member.digest, story.canonical))]
             places[member.digest] = (story_id, str(member.relation), *shared, member.digest in withdrawn)
-    names = ("story_id", "relation", "jaccard", "containment", "withdrawn")
-    changed: list[dict[str, Any]] = [
-        {"id": texts[digest].id, **dict(zip(names, place, strict=True))}
-        for digest, place in sorted(places.items())
-        if texts[digest].story != place
-    ]
-    update_rows(connection, Text, changed)
+    _write_places(connection, texts, places, linked)
     elected = {story_id: texts[story.canonical].id for story, story_id in zip(stories, public, strict=True)}
     moved = [
         {"id": story_id, "canonical_text_id": text_id}
@@ -92,14 +113,14 @@ def _write_stories(
     update_rows(connection, Story, moved)
     now_in = {texts[digest].id: place[0] for digest, place in places.items()}
     stood_for = canonical_of | {
-        text.story[0]: text.id
+        text.story: text.id
         for _, text in sorted(texts.items(), reverse=True)
-        if text.story[0] is not None and canonical_of[text.story[0]] in gone
+        if text.story is not None and canonical_of[text.story] in gone
     }
     merged = {old: now_in[stood_for[old]] for old in sorted(set(held) - set(public)) if stood_for[old] in now_in}
     for old, new in merged.items():
         _redirect(connection, old, new)
-    speaks = {text.id: text.article_id for text in texts.values()}
+    speaks = {text.id: text.known.article_id for text in texts.values()}
     leads = {story_id: speaks[text_id] for story_id, text_id in elected.items()}
     history: list[dict[str, Any]] = [
         {"story_id": new, "change": "merged", "article_id": leads[new], "other_story_id": old}
@@ -109,19 +130,32 @@ def _write_stories(
         before = speaks.get(canonical_of[row["id"]])
         led = {"change": "canonical", "article_id": leads[row["id"]], "previous_article_id": before}
         history.append({"story_id": row["id"], **led})
-    for place in changed:
-        history += _member_changes(place, known[place["id"]], leads[place["story_id"]])
+    for digest, place in sorted(places.items()):
+        history += _member_changes(place, texts[digest], leads)
     _remember(connection, history)
 
 
-def _member_changes(row: Mapping[str, Any], text: Known, leader: int) -> Iterator[dict[str, Any]]:
+def _write_places(
+    connection: Connection, texts: Mapping[bytes, Placed], places: Mapping[bytes, NewPlace], linked: Collection[int]
+) -> None:
+    """Write where texts stand now, as far as that is news."""
+    for mine, columns in ((True, (*_PLACE, "article_id", "linked")), (False, _PLACE)):
+        rows = [
+            dict(zip(("id", *columns), (text.id, *places[digest], text.known.article_id, True), strict=False))
+            for digest, text in texts.items()
+            if (text.id in linked) is mine and (mine or text.place != places[digest])
+        ]
+        update_rows(connection, Text, sorted(rows, key=itemgetter("id")))
+
+
+def _member_changes(now: NewPlace, text: Placed, leads: Mapping[int, int]) -> Iterator[dict[str, Any]]:
     """What a text's new place means to its story's history."""
-    _, relation, _, _, withdrawn = text.story
-    told = {"story_id": row["story_id"], "article_id": text.article_id}
-    if row["relation"] == "revision" != relation:
-        yield {**told, "change": "revision", "previous_article_id": leader}
-    if row["withdrawn"] != withdrawn:
-        yield {**told, "change": "withdrawn" if row["withdrawn"] else "reinstated"}
+    (_, was, _, _, was_withdrawn), (story_id, relation, _, _, withdrawn) = text.place, now
+    told = {"story_id": story_id, "article_id": text.known.article_id}
+    if relation == "revision" != was:
+        yield {**told, "change": "revision", "previous_article_id": leads[story_id]}
+    if withdrawn != was_withdrawn:
+        yield {**told, "change": "withdrawn" if withdrawn else "reinstated"}
 
 
 def _remember(connection: Connection, history: Sequence[Mapping[str, Any]]) -> None:
@@ -130,9 +164,9 @@ def _remember(connection: Connection, history: Sequence[Mapping[str, Any]]) -> N
         connection.execute(insert(StoryChange), [{**empty, **row} for row in history])
 
 
-def _withdrawn(connection: Connection, texts: Mapping[bytes, Known], matches: Sequence[group.Match]) -> set[bytes]:
+def _withdrawn(connection: Connection, texts: Mapping[bytes, Placed], matches: Sequence[group.Match]) -> set[bytes]:
     """The texts whose item was killed, and what carries their text."""
-    items = sorted({bytes.fromhex(item) for text in texts.values() for item in text.profile.items})
+    items = sorted({bytes.fromhex(item) for text in texts.values() for item in text.known.profile.items})
     killed = {
         item.hex()
         for start in range(0, len(items), 10_000)
@@ -145,7 +179,7 @@ def _withdrawn(connection: Connection, texts: Mapping[bytes, Known], matches: Se
     }
     if not killed:
         return set()
-    gone = {digest for digest, text in texts.items() if text.profile.items & killed}
+    gone = {digest for digest, text in texts.items() if text.known.profile.items & killed}
     ties = [(m.a, m.b) for m in matches if m.relation in WITHDRAWN_WITH and (m.a in gone) != (m.b in gone)]
     return gone | {digest for pair in ties for digest in pair}
 
@@ -153,7 +187,7 @@ def _withdrawn(connection: Connection, texts: Mapping[bytes, Known], matches: Se
 def _public_ids(
     connection: Connection,
     stories: Sequence[group.Story],
-    texts: Mapping[bytes, Known],
+    texts: Mapping[bytes, Placed],
     canonical_of: Mapping[int, int],
     gone: Collection[int],
 ) -> list[int]:
@@ -162,9 +196,7 @@ def _public_ids(
     An id whose canonical stands elsewhere stays there (only `rebuild` meets that).
     """
     here = {text.id for text in texts.values()}
-    carried = [
-        sorted({i for digest in story.digests if (i := texts[digest].story[0]) is not None}) for story in stories
-    ]
+    carried = [sorted({i for digest in story.digests if (i := texts[digest].story) is not None}) for story in stories]
     inside = [{texts[digest].id for digest in story.digests} for story in stories]
     given: dict[int, int] = {}
     for number, ids in enumerate(carried):
@@ -184,12 +216,13 @@ def _public_ids(
     return [given[number] for number in range(len(stories))]
 
 
-def update_rows(connection: Connection, table: type[Text | Story], rows: Sequence[dict[str, Any]]) -> None:
-    """Update rows by their `id`."""
+def update_rows(connection: Connection, table: type[Text | Story | Body], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Update rows by their first column, the primary key."""
     if rows:
-        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "id"}
-        statement = update(table).where(table.id == bindparam("row")).values(values)
-        connection.execute(statement, [{"row": row["id"], **{name: row[name] for name in values}} for row in rows])
+        key, *names = rows[0]
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
+        statement = update(table).where(getattr(table, key) == bindparam("row")).values(values)
+        connection.execute(statement, [{"row": row[key], **{name: row[name] for name in names}} for row in rows])
 
 
 def _redirect(connection: Connection, old: int, new: int) -> None:

@@ -5,23 +5,27 @@ a second transaction misses none. So nothing here reads the index, and nothing i
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from models.dialect import insert_new, insert_postings, lock_store, one_of
 from models.tables import Article as ArticleRow
-from models.tables import Text
+from models.tables import Body, Text
 from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
+from worker.known import Appearance, Fresh, know
 
 _UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), Text.linked.is_(False)).order_by(Text.id)
-_BODIES = select(Text.id, Text.body).where(one_of(Text.id, "ids"))
+_BODIES = select(Body.text_id, Body.body).where(one_of(Body.text_id, "ids"))
+_STORED_WORDS = select(Body.text_id, Body.words).where(one_of(Body.text_id, "ids"))
 _GROWN = update(Text).where(one_of(Text.id, "ids")).values(revision=Text.revision + 1, linked=False)
 
 
@@ -71,44 +75,85 @@ def short_hash(*parts: str | None) -> bytes:
     return hashlib.blake2b(orjson.dumps(parts), digest_size=16).digest()
 
 
-def add(connection: Connection, batch: Sequence[Incoming]) -> list[int]:
-    """Store what is new of `batch`; return the ids of its texts that are not linked yet. Idempotent."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a batch: their ids by digest, and the bodies of those that were not there before."""
+
+    ids: Mapping[bytes, int]
+    new: Mapping[int, str]
+
+
+def add(connection: Connection, batch: Sequence[Incoming]) -> tuple[list[int], dict[int, Fresh]]:
+    """Store what is new of `batch`; return the ids of its texts that are not linked yet, and what is known of those
+    that came with it for the first time. Idempotent."""
     lock_store(connection, alone=False)
     texts = add_texts(connection, batch)
-    fresh = _add_articles(connection, batch, texts)
+    articles = _add_articles(connection, batch, texts)
     # Only what is new: an article that comes again is posted where it came out when it was first heard of.
-    post(connection, [one for one in batch if one.prepared.key in fresh], texts)
-    mine = sorted({texts[one.prepared.fingerprint.digest] for one in batch})
-    return list(connection.scalars(_UNLINKED, {"ids": mine}))
+    post(connection, [one for one in batch if one.prepared.key in articles], texts.ids)
+    fresh = _fresh(batch, texts, articles)
+    others = sorted(set(texts.ids.values()) - fresh.keys())
+    left = list(connection.scalars(_UNLINKED, {"ids": others})) if others else []
+    return sorted([*left, *fresh]), fresh
 
 
-def add_texts(connection: Connection, batch: Sequence[Incoming]) -> dict[bytes, int]:
-    """Store texts as far as they are missing; return the id of each digest."""
+def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
+    """Store texts as far as they are missing. A new one counts one appearance, which the caller is to store."""
     by_digest: dict[bytes, Prepared] = {}
     for one in (incoming.prepared for incoming in batch):
         known = by_digest.setdefault(one.fingerprint.digest, one)
-        if stored_words(one) < stored_words(known):
+        if known is not one and stored_words(one) < stored_words(known):
             by_digest[one.fingerprint.digest] = one
     rows = [
         {
             "digest": digest,
-            "headline": one.article.headline,
-            "body": one.article.text,
-            "words": stored_words(one),
-            "headline_words": one.fingerprint.headline_words,
+            "length": len(one.fingerprint.words),
             "withdrawn": False,
-            "revision": 0,
+            "revision": 1,
             "linked": False,
         }
         # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
         for digest, one in sorted(by_digest.items())
     ]
-    new = set(connection.scalars(insert_new(connection, Text).returning(Text.digest), rows))
-    found = select(Text.id, Text.digest).where(Text.digest.in_(by_digest))
+    inserted = insert_new(connection, Text).returning(Text.id, Text.digest)
+    new = {row.digest: row.id for row in connection.execute(inserted, rows)}
+    bodies = [
+        {
+            "text_id": text_id,
+            "headline": by_digest[digest].article.headline,
+            "body": by_digest[digest].article.text,
+            "words": stored_words(by_digest[digest]),
+            "headline_words": by_digest[digest].fingerprint.headline_words,
+        }
+        for digest, text_id in sorted(new.items(), key=itemgetter(1))
+    ]
+    if bodies:
+        connection.execute(insert(Body), bodies)
+    again = by_digest.keys() - new.keys()
+    told = {row["text_id"]: row["body"] for row in bodies}
+    if not again:
+        return Texts(new, told)
+    found = select(Text.id, Text.digest).where(Text.digest.in_(again))
     ids = {row.digest: row.id for row in connection.execute(found)}
-    again = {ids[digest]: stored_words(one) for digest, one in by_digest.items() if digest not in new}
-    _settle_words(connection, again)
-    return ids
+    _settle_words(connection, {text_id: stored_words(by_digest[digest]) for digest, text_id in ids.items()})
+    return Texts(new | ids, told)
+
+
+def _fresh(batch: Sequence[Incoming], texts: Texts, articles: Mapping[bytes, int]) -> dict[int, Fresh]:
+    """What is known of the new texts that have one appearance."""
+    seen = Counter(digest for _, digest in {(one.prepared.key, one.prepared.fingerprint.digest) for one in batch})
+    fresh = {}
+    for one in reversed(batch):  # of two in one batch the first is stored
+        article, print_, key = one.prepared.article, one.prepared.fingerprint, one.prepared.key
+        text_id = texts.ids[print_.digest]
+        if text_id in texts.new and seen[print_.digest] == 1 and key in articles:
+            appearance = Appearance(
+                articles[key], key, article.source, one.prepared.item, one.prepared.link, article.credit,
+                article.published_at, article.updated_at, one.received_at, article.embargoed_until,
+            )  # fmt: skip
+            known = know(text_id, print_.digest, len(print_.words), 1, [appearance])
+            fresh[text_id] = Fresh(known, (print_.words, print_.headline_words), print_.keys)
+    return fresh
 
 
 def post(connection: Connection, batch: Sequence[Incoming], ids: Mapping[bytes, int]) -> None:
@@ -134,23 +179,24 @@ def stored_words(prepared: Prepared) -> bytes:
     return prepared.fingerprint.words.astype("<u4").tobytes()
 
 
-def _settle_words(connection: Connection, words: dict[int, bytes]) -> None:
+def _settle_words(connection: Connection, words: Mapping[int, bytes]) -> None:
     """Of texts that differ in capitals only, the smallest in bytes is kept: not the one that came first."""
-    smaller = Text.id == bindparam("row"), Text.words > bindparam("smaller")
-    values = {"words": bindparam("smaller"), "revision": Text.revision + 1, "linked": False}
-    rows = [{"row": text, "smaller": own} for text, own in sorted(words.items())]
-    if rows:
-        connection.execute(update(Text).where(*smaller).values(values), rows)
+    stored = connection.execute(_STORED_WORDS, {"ids": sorted(words)})
+    smaller = {row.text_id: words[row.text_id] for row in stored if row.words > words[row.text_id]}
+    for text, own in sorted(smaller.items()):
+        connection.execute(_GROWN, {"ids": [text]})  # first: whoever settles the same text waits here
+        connection.execute(update(Body).where(Body.text_id == text, Body.words > own).values(words=own))
 
 
-def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Mapping[bytes, int]) -> set[bytes]:
-    """Store articles; return the keys of those that are new."""
-    stored = connection.execute(_BODIES, {"ids": sorted(set(texts.values()))})
-    bodies = {row.id: row.body for row in stored}
+def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> dict[bytes, int]:
+    """Store articles; return the ids of those that are new, by key."""
+    known = set(texts.ids.values()) - texts.new.keys()
+    stored = connection.execute(_BODIES, {"ids": sorted(known)}) if known else ()
+    bodies = {**texts.new, **{row.text_id: row.body for row in stored}}
     rows = {}
     for one in reversed(batch):  # of two in one batch the first stays, as it would over two batches
         prepared, article = one.prepared, one.prepared.article
-        text_id = texts[prepared.fingerprint.digest]
+        text_id = texts.ids[prepared.fingerprint.digest]
         rows[prepared.key] = {
             "key": prepared.key,
             "text_id": text_id,
@@ -174,18 +220,18 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Mapp
             "text": None if article.text == bodies[text_id] else article.text,
             "metadata": dict(article.metadata),
         }
-    inserted = insert_new(connection, ArticleRow).returning(ArticleRow.key, ArticleRow.text_id)
+    inserted = insert_new(connection, ArticleRow).returning(ArticleRow.key, ArticleRow.id, ArticleRow.text_id)
     fresh = list(connection.execute(inserted, [rows[key] for key in sorted(rows)]))
-    new = {row.key for row in fresh}
+    new = {row.key: row.id for row in fresh}
     _hear_of(connection, batch, new)
-    grown = sorted({row.text_id for row in fresh})
+    grown = sorted({row.text_id for row in fresh} & known)
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
         connection.execute(_GROWN, {"ids": grown})
     return new
 
 
-def _hear_of(connection: Connection, batch: Sequence[Incoming], fresh: set[bytes]) -> None:
+def _hear_of(connection: Connection, batch: Sequence[Incoming], fresh: Collection[bytes]) -> None:
     """Keep the earliest `received_at` of an article that came again: min, never "first one wins"."""
     again: dict[datetime, list[bytes]] = {}
     for one in batch:
