@@ -33,9 +33,9 @@ class Counted:
         self.candidates += len(found.pairs)
         return found
 
-    def _compared(self, side: Any, sides: Any) -> Any:
-        self.verified += len(sides)
-        return self._verify(side, sides)
+    def _compared(self, told: Any, profiles: Any, pairs: Any) -> Any:
+        self.verified += len(pairs)
+        return self._verify(told, profiles, pairs)
 
     def since(self) -> dict[str, int]:
         """The counts since they were asked for last."""

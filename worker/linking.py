@@ -5,7 +5,6 @@ may have added an appearance to one of the texts; `revision` tells, and what was
 own linking, which that worker owes it, began after ours had committed everything it must see.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +24,7 @@ from worker.core.candidates import ENOUGH, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
-from worker.core.verify import Side, Told, promising, verify
+from worker.core.verify import Told, promising, verify
 from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells
 from worker.known import Edge, Fresh, Known, component, load, load_words, lock
 from worker.regroup import regroup
@@ -113,8 +112,10 @@ def _applied(engine: Engine, plan: _Plan, index_version: int) -> list[int]:
 
 def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     """Load the kernels that linking a text takes."""
-    side = Side(words, headline_words, match.Profile())
-    verify(side, [side])
+    told = {1: (words, headline_words)}
+    pairs = np.array([[1, 1]])
+    promising(told, pairs, np.ones(1, np.bool_))
+    list(verify(told, {1: match.Profile()}, pairs))
     propose(np.array([[1, 1, 0]]), [np.array([1, 2])], [0])
 
 
@@ -142,7 +143,7 @@ def _gather(
     pairs = hopeful.keys() | versions
     texts |= load(connection, {text for pair in pairs for text in pair} - texts.keys())
     links = {}
-    for pair, first, (evidence, decision) in _verified(pairs, told, texts, set(targets)):
+    for pair, first, evidence, decision in _verified(pairs, told, texts, set(targets)):
         relation = decision.relation
         if relation and (pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window)):
             one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
@@ -167,36 +168,20 @@ def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
 
 def _promising(pairs: NDArray[np.int64], told: Mapping[int, Told]) -> dict[Pair, int]:
     """The pairs that could be one story, as far as their words and keys tell, and what their keys count if firm."""
-    hopeful: dict[Pair, int] = {}
-    if not len(pairs):
-        return hopeful
-    targets, starts = np.unique(pairs[:, 0], return_index=True)
-    for target, rows in zip(targets.tolist(), np.split(pairs, starts[1:]), strict=True):
-        others, firm = rows[:, 1].tolist(), rows[:, 2]
-        firm_only = (rows[:, 3] < ENOUGH).tolist()
-        for at in promising(told[target], [told[other] for other in others], firm_only):
-            hopeful[min(target, others[at]), max(target, others[at])] = int(firm[at])
-    return hopeful
+    hopeful = pairs[promising(told, pairs[:, :2], pairs[:, 3] < ENOUGH)]
+    return {(min(one, two), max(one, two)): firm for one, two, firm, _ in hopeful.tolist()}
 
 
 def _verified(
     pairs: Collection[Pair], told: Mapping[int, Told], texts: Mapping[int, Known], targets: Collection[int]
-) -> Iterator[tuple[Pair, int, tuple[Evidence, match.Decision]]]:
+) -> Iterator[tuple[Pair, int, Evidence, match.Decision]]:
     """The pairs that are one story, which of the two is a, and why."""
-    for target, others in _by_target(pairs, targets).items():
-        side, *sides = (Side(*told[text], texts[text].profile) for text in (target, *others))
-        for other, found in zip(others, verify(side, sides), strict=True):
-            if found is not None:
-                yield (min(target, other), max(target, other)), target, found
-
-
-def _by_target(pairs: Collection[Pair], targets: Collection[int]) -> dict[int, list[int]]:
-    """Each target with all its candidates, so that what is computed of it serves for all."""
-    others = defaultdict(list)
-    for a, b in sorted(pairs):
-        target, other = (a, b) if a in targets else (b, a)
-        others[target].append(other)
-    return others
+    # Each target with all its others in a row, so that what is computed of it serves for all.
+    rows = sorted((a, b) if a in targets else (b, a) for a, b in pairs)
+    profiles = {text: texts[text].profile for row in rows for text in row}
+    for at, evidence, decision in verify(told, profiles, np.array(rows, np.int64).reshape(-1, 2)):
+        one, two = rows[at]
+        yield (min(one, two), max(one, two)), one, evidence, decision
 
 
 def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:

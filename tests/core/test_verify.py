@@ -1,19 +1,40 @@
 """Verification in one go says of every pair what comparing and deciding it by itself says."""
 
 from dataclasses import fields
+from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from worker.core import verify as module
 from worker.core.evidence import Evidence, compare
 from worker.core.features import Counts
 from worker.core.match import Decision, Profile, could_be_firm, decide
-from worker.core.verify import BATCH, ENOUGH, Side, promising, verify
+from worker.core.verify import ENOUGH, promising, verify
 
 Words = NDArray[np.uint32]
 Verdict = tuple[Evidence, Decision] | None
+
+
+class Side(NamedTuple):
+    """A text, and what is known of it."""
+
+    words: Words
+    headline_words: int
+    profile: Profile
+
+
+def verdicts(text: Side, others: list[Side]) -> list[Verdict]:
+    """What is said of one text and each of the others, asked all at once."""
+    told = {n: (side.words, side.headline_words) for n, side in enumerate([text, *others])}
+    profiles = {n: side.profile for n, side in enumerate([text, *others])}
+    pairs = np.array([(0, n) for n in range(1, len(told))], np.int64).reshape(-1, 2)
+    found = {at: (evidence, decision) for at, evidence, decision in verify(told, profiles, pairs)}
+    return [found.get(at) for at in range(len(others))]
+
 
 NUMBER, CALENDAR = 1, 3
 PASSAGES = [list(range(100 * k, 100 * k + 30)) for k in range(1, 7)]
@@ -86,34 +107,37 @@ def sides(draw: st.DrawFn) -> Side:
 @given(sides(), st.lists(sides(), max_size=6))
 def test_many_at_once_are_judged_as_each_by_itself(text: Side, others: list[Side]) -> None:
     """Whatever stands beside it, a pair gets the evidence and decision it gets alone; and so do the texts swapped."""
-    verdicts = verify(text, others)
-    assert verdicts == [one_by_one(text, other) for other in others]
-    assert [mirrored(verdict) for verdict in verdicts] == [verify(other, [text])[0] for other in others]
+    said = verdicts(text, others)
+    assert said == [one_by_one(text, other) for other in others]
+    assert [mirrored(verdict) for verdict in said] == [verdicts(other, [text])[0] for other in others]
 
 
 @settings(max_examples=300, deadline=None)
 @given(sides(), st.lists(sides(), max_size=6))
 def test_what_is_left_out_early_could_not_have_been_firm(text: Side, others: list[Side]) -> None:
     """Going by shared runs alone, as going by all the evidence: the same pairs are left."""
-    one, *many = ((side.words, side.headline_words) for side in (text, *others))
-    firm = [could_be_firm(compare(*one, *other)) for other in many]
-    hopeful = promising(one, many, [False] * len(many))
-    assert promising(one, many, [True] * len(many)) == [at for at in hopeful if firm[at]]
+    told = {n: (side.words, side.headline_words) for n, side in enumerate([text, *others])}
+    pairs = np.array([(0, n) for n in range(1, len(told))], np.int64).reshape(-1, 2)
+    firm = [could_be_firm(compare(*told[0], *told[n])) for n in range(1, len(told))]
+    hopeful = promising(told, pairs, np.zeros(len(pairs), np.bool_)).tolist()
+    left = promising(told, pairs, np.ones(len(pairs), np.bool_)).tolist()
+    assert left == [hope and holds for hope, holds in zip(hopeful, firm, strict=True)]
 
 
-def test_more_than_a_batch_keeps_its_order() -> None:
-    """A thousand others, every third a copy, give a thousand verdicts in the order they came in."""
+def test_more_than_a_batch_keeps_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred others, every third a copy, give a hundred verdicts in the order they came in."""
+    monkeypatch.setattr(module, "BATCH", 1_000)
     text = Side(plain(PASSAGES[0] * 2), 3, Profile())
     foreign = Side(plain(PASSAGES[1] * 2), 3, Profile())
-    others = [text if at % 3 == 0 else foreign for at in range(4 * BATCH + 1)]
-    assert [verdict is not None for verdict in verify(text, others)] == [other is text for other in others]
-    assert verify(text, []) == []
+    others = [text if at % 3 == 0 else foreign for at in range(101)]
+    assert [verdict is not None for verdict in verdicts(text, others)] == [other is text for other in others]
+    assert verdicts(text, []) == []
 
 
 def test_words_may_be_read_only() -> None:
     """Words over a database's bytes are judged as they are, and left as they are."""
     text = Side(np.frombuffer(plain(PASSAGES[0]).tobytes(), np.uint32), 3, Profile())
-    assert verify(text, [text])[0] is not None
+    assert verdicts(text, [text])[0] is not None
 
 
 def test_what_the_kernel_reads_is_named_as_in_the_evidence() -> None:

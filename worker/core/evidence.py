@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.fingerprint import writeable
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -83,17 +81,14 @@ def compare(a: NDArray[np.uint32], a_headline: int, b: NDArray[np.uint32], b_hea
     """
     from worker.core.measure import measure  # compiles on first use: reading a database needs none of it
 
-    a, b = writeable(a), writeable(b)
-    one = np.array([b_headline], np.int64)
-    none = np.zeros(0)
-    found = measure(
-        a, a_headline, b, np.array([len(b)]), one, 0, np.zeros((1, 3)), none, 0.0, np.zeros(1, np.bool_), none
-    )
-    return evidence(found, len(a), [len(b)])[0]
+    words, starts = np.concatenate((a, b)), np.array([0, len(a), len(a) + len(b)])
+    headlines, pair = np.array([a_headline, b_headline]), np.array([[0, 1]])
+    found = measure(words, starts, headlines, pair, 0, np.zeros((1, 3)), np.zeros(0), 0.0)
+    return evidence(found, [(len(a), len(b))])[0]
 
 
-def evidence(found: Any, words: int, others: Sequence[int]) -> list[Evidence]:
-    """Name what `worker.core.measure` found of a text of so many words and of others, those that were kept."""
+def evidence(found: Any, lengths: Sequence[tuple[int, int]]) -> list[Evidence]:
+    """Name what `worker.core.measure` found of the pairs that were kept, texts of so many words each."""
     from worker.core import alignment as at
     from worker.core import overlap as of
 
@@ -104,8 +99,8 @@ def evidence(found: Any, words: int, others: Sequence[int]) -> list[Evidence]:
             jaccard=r[of.JACCARD],
             containment_a=r[of.CONTAINMENT],
             containment_b=r[of.CONTAINMENT + 1],
-            words_a=words,
-            words_b=others[other],
+            words_a=words_a,
+            words_b=words_b,
             shared_words=c[at.SHARED],
             long_words=c[at.LONG_WORDS],
             long_passages=c[at.LONG_PASSAGES],
@@ -139,8 +134,7 @@ def evidence(found: Any, words: int, others: Sequence[int]) -> list[Evidence]:
             lead_a=r[of.LEAD_SHARED],
             lead_b=r[of.LEAD_SHARED + 1],
         )
-        for other, same, c, r, passages, count in zip(
-            found.kept.tolist(), found.same.tolist(), counts, ratios, found.passages, found.passage_counts.tolist(),
-            strict=True,
+        for (words_a, words_b), same, c, r, passages, count in zip(
+            lengths, found.same.tolist(), counts, ratios, found.passages, found.passage_counts.tolist(), strict=True
         )
     ]  # fmt: skip

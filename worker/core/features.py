@@ -93,6 +93,19 @@ def values(e: Any, apart: float, same_source: bool) -> tuple[float, ...]:
     )
 
 
+def could_be_firm(
+    lead: float, contained: float, shared: int, longer: int, headline_shared: int, headline: int, firm: Any
+) -> bool:
+    """Whether what two texts share may hold in a flood (`worker.core.match.FIRM`), whatever else is known of them.
+
+    The greater share of a lead, and of a text, that stands in the other; words shared and words of the longer text;
+    words of the shorter headline, and how many of them both have.
+    """
+    apart = longer - shared
+    same_headline = headline > 0 and headline_shared >= firm[3] * headline
+    return lead >= firm[0] or contained >= firm[1] or apart <= firm[2] * longer or same_headline
+
+
 def weigh(terms: tuple[float, ...], weights: Any, bias: float) -> float:
     """The log odds that two texts are one story. Added up from left to right: `sum` does not on every Python."""
     total = 0.0

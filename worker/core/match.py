@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from worker.core import features as formulas
 from worker.core.evidence import Evidence
 from worker.core.features import BIAS, SAME_ITEM, WEIGHTS, time_apart, values, weigh
 
@@ -148,11 +149,10 @@ def could_be_firm(e: Evidence) -> bool:
 
     It must hold wherever `is_firm` does: what it drops is looked at no more, whenever the two meet.
     """
-    if is_firm(e, Relation.SYNDICATED):
-        return True
-    longer, headline = max(e.words_a, e.words_b), min(e.headline_a, e.headline_b)
-    same_headline = headline > 0 and e.headline_shared / headline >= _SAME_HEADLINE
-    return longer - e.shared_words <= _EDITED * longer or same_headline
+    lead, contained = max(e.lead_a, e.lead_b), max(e.containment_a, e.containment_b)
+    headline = min(e.headline_a, e.headline_b)
+    longer = max(e.words_a, e.words_b)
+    return formulas.could_be_firm(lead, contained, e.shared_words, longer, e.headline_shared, headline, FIRM)
 
 
 def _repeats(e: Evidence) -> bool:

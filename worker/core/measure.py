@@ -14,6 +14,7 @@ from worker.core.alignment import (
     COUNTS,
     FACTS,
     HEADLINE,
+    LONG,
     LONG_WORDS,
     LONGEST,
     NAMES,
@@ -39,6 +40,7 @@ from worker.core.overlap import (
     overlap,
 )
 from worker.core.tables import (
+    FIRST_WORD,
     PASSAGE,
     link_runs,
     look_up,
@@ -63,10 +65,12 @@ KEPT: Final = 20
 """Passages handed out, the longest first."""
 
 _HASH: Final = np.uint32(2)
+_CLASS: Final = np.uint32(3)
 _MARGIN: Final = 1e-6  # so that no rounding, here or there, decides what is left out
 
 _values = compiled(features.values)
 _weigh = compiled(features.weigh)
+_could_be_firm = compiled(features.could_be_firm)
 
 
 class Found(NamedTuple):
@@ -83,33 +87,30 @@ class Found(NamedTuple):
 
 
 @compiled
-def measure(words, headline, joined, ends, headlines, enough, terms, weights, bias, firm_only, firm):  # type: ignore[no-untyped-def]
-    """Measure a text against `joined[:ends[0]]`, `joined[ends[0]:ends[1]]` and so on.
+def measure(words, starts, headlines, pairs, enough, terms, weights, bias):  # type: ignore[no-untyped-def]
+    """Measure pairs of texts, those of one target in a row: rows (target, other) of numbers of texts.
 
-    Keeps those that share `STOCK` words in a row at `enough` places of one of the two and whose score is not below 0,
-    or that are of the same item or have the same words. `terms[i]` holds the time apart, whether they have a source
-    in common, and whether they are the same item. Of those that `firm_only` marks it leaves out most that could not be
-    firm by the limits `firm` (`worker.core.match.FIRM`), before what they share is lined up.
+    Text i is `words[starts[i]:starts[i + 1]]`, the first `headlines[i]` its headline. Keeps those that share `STOCK`
+    words in a row at `enough` places of one of the two and whose score is not below 0, or that are of the same item or
+    have the same words. `terms[i]` holds the time apart, whether they have a source in common, and whether they are
+    the same item.
     """
-    longest = 0
-    start = 0
-    for end in ends:
-        longest = max(longest, end - start)
-        start = end
-    target = prepare(words, headline, LEAD)
-    scratch = make_room(target, longest)
-    found = _rows(len(ends))
+    found = _rows(len(pairs))
     kept = 0
-    start = 0
-    for at in range(len(ends)):
-        other = joined[start : ends[at]]
-        start = ends[at]
-        least = firm if firm_only[at] else firm[:0]
-        if _measure_pair(
-            target, other, headlines[at], at + 1, enough, terms[at], weights, bias, least, scratch, found, kept
-        ):
-            found.kept[kept] = at
-            kept += 1
+    nothing = np.empty(0)
+    end = 0
+    while end < len(pairs):
+        start, end = end, _same_target(pairs, end)
+        target, scratch = _ready(words, starts, headlines, pairs, start, end)
+        for at in range(start, end):
+            text = pairs[at, 1]
+            other = words[starts[text] : starts[text + 1]]
+            number = at - start + 1
+            if _measure_pair(
+                target, other, headlines[text], number, enough, terms[at], weights, bias, nothing, scratch, found, kept
+            ):
+                found.kept[kept] = at
+                kept += 1
     return Found(
         found.kept[:kept],
         found.same[:kept],
@@ -117,6 +118,67 @@ def measure(words, headline, joined, ends, headlines, enough, terms, weights, bi
         found.ratios[:kept],
         found.passages[:kept],
         found.passage_counts[:kept],
+    )
+
+
+@compiled
+def screen(words, starts, headlines, pairs, enough, weights, bias, firm_only, firm):  # type: ignore[no-untyped-def]
+    """Which pairs `measure` would keep if one source had published both at one time.
+
+    Of those that `firm_only` marks only what could be firm by the limits `firm` (`worker.core.match.FIRM`); most of
+    the others are left before what they share is lined up.
+    """
+    found = _rows(1)
+    hopeful = np.zeros(len(pairs), np.bool_)
+    together = np.zeros(3)
+    end = 0
+    while end < len(pairs):
+        start, end = end, _same_target(pairs, end)
+        target, scratch = _ready(words, starts, headlines, pairs, start, end)
+        for at in range(start, end):
+            text = pairs[at, 1]
+            other = words[starts[text] : starts[text + 1]]
+            headline = headlines[text]
+            least = firm if firm_only[at] else firm[:0]
+            number = at - start + 1
+            if _measure_pair(
+                target, other, headline, number, enough, together, weights, bias, least, scratch, found, 0
+            ):
+                hopeful[at] = not firm_only[at] or _firm(found.counts[0], found.ratios[0], target, other, firm)
+    return hopeful
+
+
+@compiled
+def _same_target(pairs, start):  # type: ignore[no-untyped-def]
+    """The end of the row of pairs that begins at `start`."""
+    end = start + 1
+    while end < len(pairs) and pairs[end, 0] == pairs[start, 0]:
+        end += 1
+    return end
+
+
+@compiled
+def _ready(words, starts, headlines, pairs, start, end):  # type: ignore[no-untyped-def]
+    """The tables of a target, and room to hold its others against it."""
+    longest = 0
+    for at in range(start, end):
+        text = pairs[at, 1]
+        longest = max(longest, starts[text + 1] - starts[text])
+    text = pairs[start, 0]
+    target = prepare(words[starts[text] : starts[text + 1]], headlines[text], LEAD)
+    return target, make_room(target, longest)
+
+
+@compiled
+def _firm(counts, ratios, target, other, firm):  # type: ignore[no-untyped-def]
+    return _could_be_firm(
+        max(ratios[LEAD_SHARED], ratios[LEAD_SHARED + 1]),
+        max(ratios[CONTAINMENT], ratios[CONTAINMENT + 1]),
+        counts[SHARED],
+        max(len(target.words), len(other)),
+        counts[HEADLINE + 2],
+        min(counts[HEADLINE], counts[HEADLINE + 1]),
+        firm,
     )
 
 
@@ -140,8 +202,10 @@ def _measure_pair(target, other, headline, number, enough, terms, weights, bias,
     count_words(target, other, headline, number, scratch, counts)
     same = _same_words(target, other, headline)
     first = _comes_first(target.words, other)
-    passages = _align(target, other, masked, hits, first, scratch, counts)
     wanted = enough == 0 or same or terms[2] > 0
+    if not wanted and _best(target, other, masked, hits, first, counts, terms, weights, bias) < -_MARGIN:
+        return False
+    passages = _align(target, other, masked, hits, first, scratch, counts)
     if not wanted and (counts[SHARED] == 0 or _score(counts, terms, weights, bias) < -_MARGIN):
         return False
     found.same[row] = same
@@ -289,12 +353,48 @@ def _align(target, other, masked, hits, first, scratch, counts):  # type: ignore
 
 
 @compiled
+def _best(target, other, masked, hits, first, counts, terms, weights, bias):  # type: ignore[no-untyped-def]
+    """The best score two texts could have, however they line up: every passage is made of runs that both have.
+
+    Three pairs in four are left for that, at a quarter of what lining up takes. The weights of what it overrates must
+    not be negative, and those of what it leaves out not positive.
+    """
+    shared = long = longest = 0
+    start = 0
+    for i in range(len(hits) + 1):
+        if i < len(hits) and hits[i] >= 0:
+            continue
+        words = i - start + PASSAGE - 1
+        if i > start:
+            shared += words
+            longest = max(longest, words)
+            if words >= LONG:
+                long += words
+        start = i + 1
+    # Facts and slots are counted in the text that comes second.
+    facts, slots = target.facts, target.slots
+    if first:
+        facts = slots = 0
+        for i in range(len(other)):
+            facts += other[i] & _CLASS != 0
+            slots += masked[i] < FIRST_WORD
+    return _score_of(counts, shared, long, longest, facts, slots, 0, 0, terms, weights, bias)
+
+
+@compiled
 def _score(counts, terms, weights, bias):  # type: ignore[no-untyped-def]
+    return _score_of(
+        counts, counts[SHARED], counts[LONG_WORDS], counts[LONGEST], counts[FACTS], counts[AGREE], counts[CONFLICT],
+        counts[NAMES_CONFLICT], terms, weights, bias,
+    )  # fmt: skip
+
+
+@compiled
+def _score_of(counts, shared, long, longest, facts, agree, conflict, names, terms, weights, bias):  # type: ignore[no-untyped-def]
     seen = Counts(
-        counts[SHARED], counts[LONG_WORDS], counts[LONGEST], counts[FACTS], counts[AGREE], counts[CONFLICT],
-        counts[NAMES_CONFLICT], counts[NUMBERS], counts[NUMBERS + 1], counts[NUMBERS + 2], counts[NAMES],
-        counts[NAMES + 1], counts[NAMES + 2], counts[VOCABULARY], counts[VOCABULARY + 1], counts[VOCABULARY + 2],
-        counts[HEADLINE], counts[HEADLINE + 1], counts[HEADLINE + 2],
+        shared, long, longest, facts, agree, conflict, names, counts[NUMBERS], counts[NUMBERS + 1],
+        counts[NUMBERS + 2], counts[NAMES], counts[NAMES + 1], counts[NAMES + 2], counts[VOCABULARY],
+        counts[VOCABULARY + 1], counts[VOCABULARY + 2], counts[HEADLINE], counts[HEADLINE + 1], counts[HEADLINE + 2],
     )  # fmt: skip
     return _weigh(_values(seen, terms[0], terms[1] > 0), weights, bias)
 

@@ -55,6 +55,10 @@ class Target(NamedTuple):
     """and of those of the lead."""
     kinds: Any
     """How many distinct words there are of each class."""
+    facts: int
+    """Numbers, names and calendar words,"""
+    slots: int
+    """and those of them that are no names."""
 
 
 @compiled
@@ -149,13 +153,17 @@ def prepare(words, headline, lead):  # type: ignore[no-untyped-def]
     stock_keys, stock_counts = _stock(runs)
     word_keys, kind, in_headline = _vocabulary(words, headline)
     kinds = np.zeros(4, np.int64)
+    facts = slots = 0
+    for i in range(len(words)):
+        facts += words[i] & _CLASS != 0
+        slots += masked[i] < FIRST_WORD
     for at in range(len(word_keys)):
         if word_keys[at]:
             kinds[kind[at]] += 1
     return Target(
         words, headline, masked, runs, sieve, run_keys, run_numbers, head, chain, stock_keys, stock_counts,
         word_keys, kind, in_headline, _distinct(word_keys, words[:headline]),
-        _distinct(word_keys, words[headline : headline + lead]), kinds,
+        _distinct(word_keys, words[headline : headline + lead]), kinds, facts, slots,
     )  # fmt: skip
 
 
