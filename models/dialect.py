@@ -99,21 +99,43 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple
         return []
     if connection.dialect.name == "postgresql":
         found = connection.exec_driver_sql(
-            "SELECT s.number, p.texts "
-            "FROM unnest(%s::int[], %s::int[], %s::bigint[], %s::bigint[]) AS s(number, key, first, last) "
+            f"SELECT s.number, p.texts FROM {_SPANS_POSTGRESQL} "
             "CROSS JOIN LATERAL (SELECT count(*) AS held, string_agg(t.text_id::text, ',') AS texts FROM text_keys t "
             "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last) AS p WHERE p.held > 1",
-            ([*range(len(spans))], *(list(column) for column in zip(*spans, strict=True))),
+            _columns(spans),
         )
     else:
         found = connection.exec_driver_sql(
-            "WITH s AS MATERIALIZED (SELECT key AS number, value ->> 0 AS key, value ->> 1 AS first, "
-            "value ->> 2 AS last FROM json_each(?)) SELECT s.number, group_concat(t.text_id) "
+            _SPANS_SQLITE + "SELECT s.number, group_concat(t.text_id) "
             "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last "
             "GROUP BY s.number HAVING count(*) > 1",
             (str([list(span) for span in spans]),),
         )
     return [(row[0], row[1]) for row in found]
+
+
+def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
+    """Read parts of the candidate index posting by posting: (number of the span, place, text)."""
+    if not spans:
+        return []
+    held = "SELECT s.number, t.place, t.text_id FROM "
+    where = "CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(f"{held} {_SPANS_POSTGRESQL} {where}", _columns(spans))
+    else:
+        found = connection.exec_driver_sql(f"{_SPANS_SQLITE} {held} s {where}", (str([list(span) for span in spans]),))
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+_SPANS_POSTGRESQL = "unnest(%s::int[], %s::int[], %s::bigint[], %s::bigint[]) AS s(number, key, first, last)"
+_SPANS_SQLITE = (
+    "WITH s AS MATERIALIZED (SELECT key AS number, value ->> 0 AS key, value ->> 1 AS first, value ->> 2 AS last "
+    "FROM json_each(?)) "
+)
+
+
+def _columns(spans: Sequence[Span]) -> tuple[list[int], ...]:
+    return [*range(len(spans))], *(list(column) for column in zip(*spans, strict=True))
 
 
 def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from models.dialect import Span, insert_new, one_of, postings, postings_within
-from models.tables import HalvedCell, Match, TextKey
+from models.dialect import Span, insert_new, one_of, places_within, postings, postings_within
+from models.tables import HalvedCell, Match
 from worker.core import cells
 from worker.core.candidates import counts, propose
 
@@ -36,6 +36,8 @@ class Posted:
 class Seen:
     """What was read of the index for some texts."""
 
+    halved: dict[int, set[int]] | None = None
+    """Of all keys. That another worker halves more meanwhile is noticed when the matches are written."""
     whole: dict[int, NDArray[np.int64]] | None = None
     """Rare key -> all texts that have it."""
     spans: dict[Span, NDArray[np.int64]] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Found:
     """(key, cell) that hold more than they should: to be halved, and the index asked again."""
 
 
-def halved_cells(connection: Connection, keys: Sequence[int]) -> Halved:
+def halved_cells(connection: Connection, keys: Sequence[int]) -> dict[int, set[int]]:
     """Read the halved cells of these keys."""
     found: dict[int, set[int]] = defaultdict(set)
     for row in connection.execute(_HALVED, {"keys": keys}):
@@ -70,7 +72,9 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
     owners = np.repeat(np.array(list(texts), np.int64), [len(posted.keys) for posted in texts.values()])
     keys = np.concatenate([posted.keys for posted in texts.values()]).astype(np.int64)
     distinct, which = np.unique(keys, return_inverse=True)
-    halved = halved_cells(connection, distinct.tolist())
+    if seen.halved is None:
+        seen.halved = halved_cells(connection, distinct.tolist())
+    halved = seen.halved
     if seen.whole is None:
         rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
         seen.whole = dict(_parsed(postings(connection, rare.tolist())))
@@ -122,6 +126,12 @@ def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.i
     return zip([row[0] for row in rows], np.split(ids, ends[:-1]), strict=True)
 
 
+def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -> None:
+    """Have `seen` know that cells were halved."""
+    keys = sorted({key for key, _ in overfull})
+    seen.halved = (seen.halved or {}) | halved_cells(connection, keys)
+
+
 @dataclass(frozen=True, slots=True)
 class Halving:
     """What it changes that cells were halved."""
@@ -140,12 +150,15 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     after = {key: set(before.get(key, ())) for key, _ in overfull}
     places: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # key -> text -> places in the cell
     keys: dict[int, set[int]] = defaultdict(set)  # text -> keys
-    for key, cell in sorted(overfull):
-        held = _posted(connection, key, *cells.bounds(cell))
-        for place, text in held:
-            places[key][text].add(place)
-            keys[text].add(key)
-        after[key].update(cells.halvings(cell, [place for place, _ in held]))
+    listed = sorted(overfull)
+    held: dict[int, list[int]] = defaultdict(list)  # number of the cell -> places
+    for number, place, text in places_within(connection, [(key, *cells.bounds(cell)) for key, cell in listed]):
+        key, _ = listed[number]
+        places[key][text].add(place)
+        keys[text].add(key)
+        held[number].append(place)
+    for number, (key, cell) in enumerate(listed):
+        after[key].update(cells.halvings(cell, held[number]))
     halving = Halving(before, after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster
@@ -160,11 +173,6 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
             if firm and now[key][a].isdisjoint(now[key][b]):
                 halving.cut[a, b].append(key)
     return halving
-
-
-def _posted(connection: Connection, key: int, first: int, last: int) -> Iterable[tuple[int, int]]:
-    query = select(TextKey.place, TextKey.text_id).where(TextKey.key == key, TextKey.place.between(first, last))
-    return [(row.place, row.text_id) for row in connection.execute(query)]
 
 
 def _matched(connection: Connection, texts: Sequence[int]) -> dict[Pair, bool]:

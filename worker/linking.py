@@ -25,7 +25,7 @@ from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
 from worker.core.verify import Told, promising, verify
-from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells
+from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells, look_again
 from worker.known import Edge, Fresh, Known, component, load, load_words, lock
 from worker.regroup import regroup
 
@@ -100,6 +100,7 @@ def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapp
         if isinstance(plan, _Plan):
             return plan
         transact(engine, partial(_halve, overfull=plan))
+        look(engine, partial(look_again, seen=seen, overfull=plan))
 
 
 def _applied(engine: Engine, plan: _Plan, index_version: int) -> list[int]:
