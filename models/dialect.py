@@ -98,11 +98,13 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple
     if not spans:
         return []
     if connection.dialect.name == "postgresql":
+        held = f"SELECT s.number, p.texts FROM {_SPANS_POSTGRESQL}"  # noqa: S608 - our own words
+        texts = (
+            "SELECT count(*) AS held, string_agg(t.text_id::text, ',') AS texts FROM text_keys t "
+            "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
+        )
         found = connection.exec_driver_sql(
-            f"SELECT s.number, p.texts FROM {_SPANS_POSTGRESQL} "
-            "CROSS JOIN LATERAL (SELECT count(*) AS held, string_agg(t.text_id::text, ',') AS texts FROM text_keys t "
-            "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last) AS p WHERE p.held > 1",
-            _columns(spans),
+            f"{held} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 1", _columns(spans)
         )
     else:
         found = connection.exec_driver_sql(
@@ -151,6 +153,24 @@ def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]
     return connection.exec_driver_sql(
         "DELETE FROM text_keys WHERE key = ? AND place = ? AND text_id = ?", list(rows)
     ).rowcount
+
+
+def fill_search(connection: Connection, text_ids: Sequence[int]) -> None:
+    """Enter texts in the full-text search, passing over those it knows."""
+    if connection.dialect.name == "postgresql":
+        # left(): a tsvector holds 1 MB at most, and must not fail on a long text. strip(): nobody asks for places.
+        connection.exec_driver_sql(
+            "INSERT INTO text_search "
+            "SELECT text_id, strip(to_tsvector('simple', left(headline || ' ' || body, 200000))) "
+            "FROM bodies WHERE text_id = ANY(%s) ON CONFLICT DO NOTHING",
+            (list(text_ids),),
+        )
+    else:
+        connection.exec_driver_sql(
+            "INSERT INTO text_search(rowid, headline, body) SELECT text_id, headline, body FROM bodies "
+            "WHERE text_id IN (SELECT value FROM json_each(?))",
+            (str(list(text_ids)),),
+        )
 
 
 def lock_store(connection: Connection, *, alone: bool) -> None:

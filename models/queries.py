@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, Connection, Integer, Select, Table, column, func
 
 from models.base import UTCDateTime
 from models.dialect import one_of
-from models.tables import Article, Body, Delivery, Match, Rejection, Story, StoryChange, StoryRedirect, Text
+from models.tables import Article, Body, Delivery, Match, Rejection, Story, StoryChange, StoryRedirect, Text, Unsearched
 
 Row = dict[str, Any]
 
@@ -105,6 +105,11 @@ def search(connection: Connection, words: Sequence[str], limit: int) -> list[Row
     last = SUMMARIES.c.last_published_at
     query = select(SUMMARIES).where(SUMMARIES.c.story_id.in_(chosen))
     return _rows(connection, query.order_by(last.is_(None), last.desc(), SUMMARIES.c.story_id.desc()).limit(limit))
+
+
+def unsearched(connection: Connection) -> int:
+    """How many texts `search` does not know yet."""
+    return connection.scalar(select(func.count()).select_from(Unsearched)) or 0
 
 
 def deliveries(connection: Connection, limit: int, state: str | None = None) -> list[Row]:

@@ -155,6 +155,14 @@ class Body(Base):
 Index("ix_texts_unlinked", Text.id, sqlite_where=text("linked = 0"), postgresql_where=text("NOT linked"))
 
 
+class Unsearched(Base):
+    """A text that the full-text search is still to be told of (`worker.searching`). No foreign key, as `text_keys`."""
+
+    __tablename__ = "unsearched"
+
+    text_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
 class TextKey(Base):
     """The candidate index: sampled shingle hashes and LSH bands, one row a key, text and day it appeared on.
 

@@ -22,7 +22,8 @@ SHELL = (
 PIPELINE = (
     "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store",
     "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
-    "worker.index", "worker.regroup", "worker.rebuild", "worker.prune", "worker.settings", "worker.logs",
+    "worker.index", "worker.searching", "worker.regroup", "worker.rebuild", "worker.prune",
+    "worker.settings", "worker.logs",
 )  # fmt: skip
 SANDBOX = ("worker.sandbox", "worker.sandbox_child")
 QUEUE = ("celery", "kombu", "billiard", "redis")

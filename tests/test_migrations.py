@@ -1,13 +1,16 @@
 """The migrations make the schema that the models describe, on both databases."""
 
+from datetime import UTC, datetime
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import migrations
+from models import queries
 from models.base import Base
-from models.engine import open_engine, reading
+from models.engine import open_engine, reading, writing
 from tests.conduct import rows
 
 CONTRACT = {
@@ -26,6 +29,21 @@ CONTRACT = {
         "id path sha256 size state received new duplicate rejected error received_at finished_at attempts"
     ),
 }  # fmt: skip
+
+
+OLD = """
+    INSERT INTO index_versions (id, name, created_at) VALUES (1, 'old', :now);
+    INSERT INTO deliveries (id, claim, path, state, received, new, duplicate, rejected, received_at, attempts,
+        position, touched_at) VALUES (1, 'c', 'p', 'done', 2, 2, 0, 0, :now, 1, 2, :now);
+    INSERT INTO stories (id, canonical_text_id) VALUES (1, 1);
+    INSERT INTO texts (id, digest, headline, body, words, headline_words, article_id, story_id, relation, jaccard,
+        containment, withdrawn, revision, linked)
+        VALUES (1, :digest, 'Bridge shut', 'The bridge at Orrin is shut.', :words, 2, 1, 1, 'canonical', 1.0, 1.0,
+        false, 2, true);
+    INSERT INTO articles (id, key, text_id, delivery_id, headline, received_at, status, metadata)
+        VALUES (1, :key1, 1, 1, 'Bridge shut', :now, 'usable', '{}'),
+        (2, :key2, 1, 1, 'Bridge shut', :now, 'usable', '{}')
+"""
 
 
 def ours(_object: object, name: str | None, kind: str, reflected: bool, _compared: object) -> bool:
@@ -51,6 +69,34 @@ def test_migrating_twice_changes_nothing_and_back_leaves_nothing(database_url: s
     migrations.downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     assert inspect(engine).get_view_names() == []
+    engine.dispose()
+
+
+def test_texts_of_an_older_version_are_kept_and_found_on_the_way_up_and_down(database_url: str) -> None:
+    engine = open_engine(database_url)
+    migrations.upgrade(engine, "0004")
+    given = {"now": datetime(2026, 3, 1, tzinfo=UTC), "digest": b"d" * 16, "words": b"w" * 40}
+    given |= {"key1": b"1" * 16, "key2": b"2" * 16}
+    with writing(engine) as connection:
+        for statement in OLD.split(";"):
+            connection.execute(text(statement), given)
+    migrations.upgrade(engine)
+    told = {"text_id": 1, "headline": "Bridge shut", "body": "The bridge at Orrin is shut.", "headline_words": 2}
+    assert rows(engine, "SELECT text_id, headline, body, headline_words FROM bodies") == [told]
+    assert rows(engine, "SELECT length, story_id, linked FROM texts") == [{"length": 10, "story_id": 1, "linked": True}]
+    assert rows(engine, "SELECT shared_words FROM match_evidence") == [{"shared_words": 10}]
+    with reading(engine) as connection:
+        assert [story["story_id"] for story in queries.search(connection, ["orrin"], 5)] == [1]
+        assert queries.unsearched(connection) == 0
+    migrations.downgrade(engine, "0004")
+    assert rows(engine, "SELECT body, length(words) AS size FROM texts") == [{"body": told["body"], "size": 40}]
+    migrations.upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM articles"))
+        connection.execute(text("DELETE FROM texts"))
+    with reading(engine) as connection:
+        assert queries.search(connection, ["orrin"], 5) == []
+    assert rows(engine, "SELECT * FROM bodies") == []
     engine.dispose()
 
 

@@ -162,7 +162,10 @@ def search(words: tuple[str, ...], limit: int, json_: bool) -> None:
 
     with reading() as connection:
         found = queries.search(connection, [part for word in words for part in word.split()], limit)
+        waiting = queries.unsearched(connection)
     emit(found) if json_ else show.stories(found)
+    if waiting:
+        click.echo(f"{waiting:,} new texts cannot be searched yet: workers fill the search every few seconds", err=True)
 
 
 @cli.command()

@@ -162,7 +162,7 @@ def _serve(pipe: "Connection[Task | None, Task]") -> None:
     with suppress(NewsfoldError, SQLAlchemyError):  # the first task will say so
         root.pipeline()
     warm_up()
-    known = {task.name: task for task in (tasks.ingest, tasks.link)}
+    known = {task.name: task for task in (tasks.ingest, tasks.link, tasks.search)}
     while not stopping.is_set():
         if not pipe.poll(0.5):
             continue

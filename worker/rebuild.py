@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, inse
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
 from models.tables import Body, HalvedCell, IndexVersion, LinkAttempt, Match, StockLine, Story, Text, TextKey
-from worker import linking, store
+from worker import linking, searching, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
 from worker.core.fingerprint import index_name
@@ -120,3 +120,4 @@ def _relink(engine: Engine, version: int, window: int | None, progress: Callable
     for start in range(0, len(ids), CHUNK):
         linking.link(engine, ids[start : start + CHUNK], version, window)
         progress("link", min(start + CHUNK, len(ids)), len(ids))
+    searching.fill(engine)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from models.dialect import insert_new, insert_postings, lock_store, one_of
 from models.tables import Article as ArticleRow
-from models.tables import Body, Text
+from models.tables import Body, Text, Unsearched
 from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
@@ -129,6 +129,7 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
     ]
     if bodies:
         connection.execute(insert(Body), bodies)
+        connection.execute(insert(Unsearched), [{"text_id": row["text_id"]} for row in bodies])
     again = by_digest.keys() - new.keys()
     told = {row["text_id"]: row["body"] for row in bodies}
     if not again:

@@ -9,7 +9,7 @@ import structlog
 
 from models.engine import look
 from worker import app as root
-from worker import inbox, ledger, parts
+from worker import inbox, ledger, parts, searching
 from worker.ledger import Drop, Entry
 from worker.pipeline import Outcome, PauseError, claim_name, describe, warm_up
 
@@ -40,6 +40,12 @@ def ingest(batch: str) -> None:
 def link(text_ids: list[int]) -> None:
     """Link texts whose worker died between storing and linking them."""
     root.pipeline().relink(text_ids)
+
+
+@root.app.task(name="newsfold.search")  # type: ignore[untyped-decorator]
+def search() -> None:
+    """Tell the search of the texts that still wait for it: fewer than a worker tells it of by the way."""
+    searching.fill(root.engine())
 
 
 def _files(batch: str) -> dict[str, tuple[Path, Path]]:

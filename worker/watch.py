@@ -15,7 +15,7 @@ from models.engine import reading
 from models.tables import Article, Delivery, Text
 from worker import app as root
 from worker import inbox as boxes
-from worker import leftovers, tasks
+from worker import leftovers, searching, tasks
 from worker.inbox import Inbox
 
 log = structlog.get_logger()
@@ -69,6 +69,8 @@ class Watcher:
         self._sent = {batch: self._sent[batch] for batch in batches if batch in self._sent}
         self._relink()  # asks the database: while it is away, sending is no use
         idle = root.queue_length() == 0
+        if idle and searching.waiting(self._engine):
+            tasks.search.delay()
         for batch in batches:
             if not self._due(batch, idle) or boxes.held(self._inbox, batch):
                 continue

@@ -1,4 +1,7 @@
-"""What a text says moves to a table of its own: each change of its place in a story took all of it along."""
+"""What a text says moves to a table of its own, and the search is filled behind the links.
+
+Each change of a text's place in a story took all of it along.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,7 +34,13 @@ CROSS JOIN (SELECT max(id) AS id FROM index_versions) v"""
 
 def upgrade() -> None:
     """Copy, then drop. On SQLite the columns are dropped one by one: each time the table is written anew."""
-    _drop_dependent("texts")
+    op.execute("DROP VIEW match_evidence")
+    op.execute(f"DROP TRIGGER text_search_insert{'' if _sqlite() else ' ON texts'}")
+    if _sqlite():
+        op.execute("DROP TRIGGER text_search_delete")
+        op.execute("DROP TABLE text_search")
+    else:
+        op.execute("DROP FUNCTION text_search_insert()")
     op.create_table(
         "bodies",
         sa.Column("text_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -47,13 +56,24 @@ def upgrade() -> None:
     op.execute("UPDATE texts SET length = length(words) / 4")
     for name in HEAVY:
         op.drop_column("texts", name)
+    op.create_table(
+        "unsearched",
+        sa.Column("text_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("text_id", name=op.f("pk_unsearched")),
+    )
     op.execute(EVIDENCE.format(length="t.length"))
-    _search("bodies", "text_id")
+    if _sqlite():
+        _create_search("bodies", "text_id")
+        op.execute("""CREATE TRIGGER text_search_delete AFTER DELETE ON bodies BEGIN
+            INSERT INTO text_search(text_search, rowid, headline, body)
+            SELECT 'delete', old.text_id, old.headline, old.body
+            WHERE NOT EXISTS (SELECT 1 FROM unsearched WHERE text_id = old.text_id);
+            DELETE FROM unsearched WHERE text_id = old.text_id; END""")
 
 
 def downgrade() -> None:
-    """Put both together again."""
-    _drop_dependent("bodies")
+    """Put both together again, and search everything."""
+    op.execute("DROP VIEW match_evidence")
     op.add_column("texts", sa.Column("headline", sa.String(), nullable=False, server_default=""))
     op.add_column("texts", sa.Column("body", sa.String(), nullable=False, server_default=""))
     op.add_column("texts", sa.Column("words", sa.LargeBinary(), nullable=False, server_default=""))
@@ -63,42 +83,36 @@ def downgrade() -> None:
         "FROM bodies b WHERE b.text_id = texts.id"
     )
     op.drop_column("texts", "length")
-    op.drop_table("bodies")
-    op.execute(EVIDENCE.format(length="length(t.words) / 4"))
-    _search("texts", "id")
-
-
-def _drop_dependent(table: str) -> None:
-    """Drop what is made of the words of `table`: the view, and the search or what fills it."""
-    op.execute("DROP VIEW match_evidence")
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute("DROP TRIGGER text_search_insert")
+    if _sqlite():
         op.execute("DROP TRIGGER text_search_delete")
         op.execute("DROP TABLE text_search")
-    else:
-        op.execute(f"DROP TRIGGER text_search_insert ON {table}")
-        op.execute("DROP FUNCTION text_search_insert()")
-
-
-def _search(table: str, key: str) -> None:
-    """Have the search filled from `table`; PostgreSQL's is filled already."""
-    if op.get_bind().dialect.name == "sqlite":
-        statements = [
-            f"CREATE VIRTUAL TABLE text_search USING fts5(headline, body, content='{table}', content_rowid='{key}')",
-            f"""CREATE TRIGGER text_search_insert AFTER INSERT ON {table} BEGIN
-            INSERT INTO text_search(rowid, headline, body) VALUES (new.{key}, new.headline, new.body); END""",  # noqa: S608
-            f"""CREATE TRIGGER text_search_delete AFTER DELETE ON {table} BEGIN
+    op.drop_table("bodies")
+    op.drop_table("unsearched")
+    op.execute(EVIDENCE.format(length="length(t.words) / 4"))
+    if _sqlite():
+        _create_search("texts", "id")
+        op.execute("""CREATE TRIGGER text_search_insert AFTER INSERT ON texts BEGIN
+            INSERT INTO text_search(rowid, headline, body) VALUES (new.id, new.headline, new.body); END""")
+        op.execute("""CREATE TRIGGER text_search_delete AFTER DELETE ON texts BEGIN
             INSERT INTO text_search(text_search, rowid, headline, body)
-            VALUES ('delete', old.{key}, old.headline, old.body); END""",  # noqa: S608
-            "INSERT INTO text_search(text_search) VALUES ('rebuild')",
-        ]
-    else:
-        words = "strip(to_tsvector('simple', left(new.headline || ' ' || new.body, 200000)))"
-        statements = [
-            f"""CREATE FUNCTION text_search_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            INSERT INTO text_search VALUES (new.{key}, {words}); RETURN NULL; END $$""",  # noqa: S608
-            f"""CREATE TRIGGER text_search_insert AFTER INSERT ON {table}
-            FOR EACH ROW EXECUTE FUNCTION text_search_insert()""",
-        ]
-    for statement in statements:
-        op.execute(statement)
+            VALUES ('delete', old.id, old.headline, old.body); END""")
+        return
+    words = "strip(to_tsvector('simple', left({0}headline || ' ' || {0}body, 200000)))"
+    op.execute(f"INSERT INTO text_search SELECT id, {words.format('')} FROM texts ON CONFLICT DO NOTHING")  # noqa: S608
+    op.execute(
+        f"""CREATE FUNCTION text_search_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO text_search VALUES (new.id, {words.format("new.")}); RETURN NULL; END $$"""  # noqa: S608
+    )
+    op.execute(
+        "CREATE TRIGGER text_search_insert AFTER INSERT ON texts FOR EACH ROW EXECUTE FUNCTION text_search_insert()"
+    )
+
+
+def _sqlite() -> bool:
+    return op.get_bind().dialect.name == "sqlite"
+
+
+def _create_search(table: str, key: str) -> None:
+    """SQLite's search, over what this table says."""
+    op.execute(f"CREATE VIRTUAL TABLE text_search USING fts5(headline, body, content='{table}', content_rowid='{key}')")
+    op.execute("INSERT INTO text_search(text_search) VALUES ('rebuild')")

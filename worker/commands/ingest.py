@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
-from worker import inbox
+from worker import inbox, searching
 from worker.hands import Group, Hands, Named, described, size
 from worker.logs import configure_logs
 from worker.pipeline import Outcome, Pipeline, warm_up
@@ -33,6 +33,7 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
         for outcome in _ingest(pipeline, groups, count):
             outcomes.append(outcome)
             ended()
+        searching.fill(engine)
     _report(outcomes, json_)
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
