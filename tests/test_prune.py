@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine
 
+from models import queries
+from models.engine import reading
 from tests.conduct import edited, exported, ingest, opened, partition, records, rows, write_jsonl
 from tests.simulator import Machine, jsonl
 from tests.test_pipeline import family
 from tests.test_simulator import FULL, silence
-from worker import prune
+from worker import prune, searching
 from worker.cli import cli
 from worker.commands.prune import cut_off
 from worker.core.errors import NewsfoldError
@@ -101,6 +103,19 @@ def test_after_deleting_the_stories_are_those_of_what_is_left(database_url: str,
     with opened(f"sqlite:///{tmp_path / 'clean.db'}") as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "left.jsonl", left))
         assert exported(engine) == remaining
+
+
+def test_what_was_deleted_is_not_found_whether_or_not_the_search_knew_it(database_url: str, tmp_path: Path) -> None:
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "a.jsonl", records([1, 2])))
+        searching.fill(engine)
+        ingest(pipe, write_jsonl(tmp_path / "b.jsonl", records([3])))
+        ingest(pipe, write_jsonl(tmp_path / "newest.jsonl", [NEWEST]))
+        prune.delete_before(pipe, CUT, nothing)
+        searching.fill(engine)
+        assert count(engine, "unsearched") == 0
+        with reading(engine) as connection:
+            assert [story["headline"] for story in queries.search(connection, ["Report"], 9)] == [NEWEST["title"]]
 
 
 def test_an_article_that_was_deleted_and_comes_again_is_new(database_url: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from models.engine import open_engine, reading, writing
 from models.tables import StockLine
 from tests.conduct import ingest, opened, write_jsonl
 from tests.test_pipeline import family
+from worker import searching
 from worker.cli import cli
 from worker.commands import doctor
 
@@ -104,6 +105,7 @@ WORDS = st.text(st.characters(), max_size=12) | st.sampled_from(
 def test_the_search_box_answers_whatever_is_typed(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with opened(request.getfixturevalue(f"{kind}_url")) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "all.jsonl", family(3)))
+        searching.fill(engine)
 
         @settings(
             max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

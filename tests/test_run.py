@@ -78,10 +78,19 @@ def check(box: Inbox, url: str, articles: int) -> None:
     engine.dispose()
 
 
+def unsearched(url: str) -> int:
+    """How many texts the search is still to be told of."""
+    engine = open_engine(url, read_only=True)
+    (row,) = rows(engine, "SELECT count(*) AS n FROM unsearched")
+    engine.dispose()
+    return int(row["n"])
+
+
 def test_files_dropped_while_it_runs_end_in_done_and_it_stops_when_asked(box: Inbox, sqlite_url: str) -> None:
     with running(box, sqlite_url) as process:
         articles = drop_all(box)
         wait_for(lambda: ended(box) >= articles + 3, box)
+        wait_for(lambda: unsearched(sqlite_url) == 0, box)
         process.terminate()
         assert process.wait(30) == 0
     check(box, sqlite_url, articles)
