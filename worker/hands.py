@@ -14,7 +14,7 @@ from typing import Any, Self
 from sqlalchemy import Engine
 
 from models.engine import look, open_engine
-from worker import ledger, parts
+from worker import ledger, parts, searching
 from worker.core.errors import NewsfoldError
 from worker.forks import FORKS, end_with_parent
 from worker.ledger import Drop, Entry
@@ -64,6 +64,7 @@ class Hands:
         self._sent: set[Future[Any]] = set()
         self._ended: list[Outcome] = []
         self._big: list[Drop] = []
+        self._unsearched = 0
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +134,11 @@ class Hands:
                         "a process died, perhaps for lack of memory; the same command again goes on where it stopped"
                     ) from error
                 self._count(articles)
+                self._unsearched += articles
                 self._ended += outcomes
+        if self._unsearched >= searching.BATCH and self._pool is not None:
+            self._unsearched = 0
+            self._sent.add(self._pool.submit(_fill))
 
     def _said(self) -> Iterator[Outcome]:
         ended, self._ended = self._ended, []
@@ -155,6 +160,11 @@ def _begin(database_url: str, window: int | None) -> None:
 def _ingest(group: Group) -> tuple[list[Outcome], int]:
     outcomes = list(_own[0].ingest(described(group), most=parts.HEAD))
     return outcomes, sum(one.received for one in outcomes)
+
+
+def _fill() -> tuple[list[Outcome], int]:
+    searching.fill_some(_own[0].engine)
+    return [], 0
 
 
 def _work(entry: Entry, part: Part, folder: Path) -> tuple[list[Outcome], int]:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from models.dialect import insert_new
 from models.engine import look, reading, transact, writing
 from models.tables import IndexVersion, StockLine
-from worker import inbox, ledger, leftovers, linking, searching, store
+from worker import inbox, ledger, leftovers, linking, store
 from worker.core.article import Article, Rejected
 from worker.core.boilerplate import without
 from worker.core.errors import NewsfoldError, ParseError
@@ -228,7 +228,6 @@ class Pipeline:
 
         if files:
             self.link(*transact(self.engine, work))
-            searching.fill(self.engine, least=searching.BATCH)
         for file in files:
             file.waiting, file.rejected = [], []
         progress(len(batch))

@@ -83,8 +83,9 @@ def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tupl
     if not rows:
         return after, 0
     batch = [store.Incoming(prepare(article_of(row), None, stock), row.delivery_id, row.received_at) for row in rows]
-    texts = store.add_texts(connection, batch).ids
-    store.post(connection, batch, texts)
+    stored = store.add_texts(connection, batch)
+    store.post(connection, batch, stored)
+    texts = stored.ids
     moved = []
     for row, one in zip(rows, batch, strict=True):
         text_id = texts[one.prepared.fingerprint.digest]

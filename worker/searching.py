@@ -10,22 +10,26 @@ BATCH = 4096
 """Texts a transaction: half a second on SQLite, whose other writers wait so long."""
 
 
-def fill(engine: Engine, least: int = 1) -> None:
-    """Tell the search of the texts that wait, as long as at least so many do."""
-    while waiting(engine, least) and transact(engine, _fill):
+def fill(engine: Engine) -> None:
+    """Tell the search of all texts that wait."""
+    while fill_some(engine):
         pass
 
 
-def waiting(engine: Engine, least: int = 1) -> bool:
-    """Whether at least so many texts wait."""
-    nth = select(Unsearched.text_id).order_by(Unsearched.text_id).offset(least - 1).limit(1)
-    return look(engine, lambda connection: connection.scalar(nth)) is not None
+def fill_some(engine: Engine) -> bool:
+    """Tell the search of a batch of the texts that wait; return whether there were any."""
+    return waiting(engine) and transact(engine, _fill)
 
 
-def _fill(connection: Connection) -> int:
+def waiting(engine: Engine) -> bool:
+    """Whether texts wait."""
+    return look(engine, lambda connection: connection.scalar(select(Unsearched.text_id).limit(1))) is not None
+
+
+def _fill(connection: Connection) -> bool:
     lock_store(connection, alone=False)  # while the search is told of a text nobody may delete it
-    waiting = select(Unsearched.text_id).order_by(Unsearched.text_id).limit(BATCH).with_for_update(skip_locked=True)
-    ids = list(connection.scalars(waiting))
+    next_ones = select(Unsearched.text_id).order_by(Unsearched.text_id).limit(BATCH).with_for_update(skip_locked=True)
+    ids = list(connection.scalars(next_ones))
     fill_search(connection, ids)
     connection.execute(delete(Unsearched).where(one_of(Unsearched.text_id, ids)))
-    return len(ids)
+    return bool(ids)

@@ -13,9 +13,10 @@ from operator import itemgetter
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from models.dialect import insert_new, insert_postings, lock_store, one_of
+from models.dialect import Postings, add_postings, insert_new, insert_postings, lock_store, one_of
 from models.tables import Article as ArticleRow
 from models.tables import Body, Text, Unsearched
 from worker.core.article import Article, came_out
@@ -27,6 +28,10 @@ _UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), Text.linked.is_(False)
 _BODIES = select(Body.text_id, Body.body).where(one_of(Body.text_id, "ids"))
 _STORED_WORDS = select(Body.text_id, Body.words).where(one_of(Body.text_id, "ids"))
 _GROWN = update(Text).where(one_of(Text.id, "ids")).values(revision=Text.revision + 1, linked=False)
+
+
+Posting = tuple[int, int]
+"""A text, and a place where its keys are posted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def add(connection: Connection, batch: Sequence[Incoming]) -> tuple[list[int], d
     texts = add_texts(connection, batch)
     articles = _add_articles(connection, batch, texts)
     # Only what is new: an article that comes again is posted where it came out when it was first heard of.
-    post(connection, [one for one in batch if one.prepared.key in articles], texts.ids)
+    post(connection, [one for one in batch if one.prepared.key in articles], texts)
     fresh = _fresh(batch, texts, articles)
     others = sorted(set(texts.ids.values()) - fresh.keys())
     left = list(connection.scalars(_UNLINKED, {"ids": others})) if others else []
@@ -157,22 +162,28 @@ def _fresh(batch: Sequence[Incoming], texts: Texts, articles: Mapping[bytes, int
     return fresh
 
 
-def post(connection: Connection, batch: Sequence[Incoming], ids: Mapping[bytes, int]) -> None:
+def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> None:
     """Enter articles in the candidate index, in its order, so that each page is touched once."""
-    if not batch:
-        return
-    posted = {}
+    posted: tuple[dict[Posting, NDArray[np.int32]], ...] = {}, {}
     for one in batch:
         article, digest = one.prepared.article, one.prepared.fingerprint.digest
         time = came_out(article.published_at, one.received_at, article.embargoed_until)
-        posted[ids[digest], place(time, digest, DEFAULT_SEED)] = one.prepared.fingerprint.keys
+        text_id = texts.ids[digest]
+        posted[text_id in texts.new][text_id, place(time, digest, DEFAULT_SEED)] = one.prepared.fingerprint.keys
+    known, new = posted
+    if known:
+        add_postings(connection, _sorted(known))
+    if new:
+        insert_postings(connection, _sorted(new))
+
+
+def _sorted(posted: Mapping[Posting, NDArray[np.int32]]) -> Postings:
     sizes = [len(keys) for keys in posted.values()]
     keys = np.concatenate(list(posted.values()))
     places = np.repeat(np.array([where for _, where in posted], np.int64), sizes)
     owners = np.repeat(np.array([text for text, _ in posted], np.int64), sizes)
     order = np.lexsort((owners, places, keys))
-    rows = zip(keys[order].tolist(), places[order].tolist(), owners[order].tolist(), strict=True)
-    insert_postings(connection, list(rows))
+    return Postings(keys[order], places[order], owners[order])
 
 
 def stored_words(prepared: Prepared) -> bytes:

@@ -44,8 +44,11 @@ def link(text_ids: list[int]) -> None:
 
 @root.app.task(name="newsfold.search")  # type: ignore[untyped-decorator]
 def search() -> None:
-    """Tell the search of the texts that still wait for it: fewer than a worker tells it of by the way."""
-    searching.fill(root.engine())
+    """Tell the search of the texts that wait for it; when other tasks wait, of a batch, and the rest after those."""
+    while searching.fill_some(root.engine()):
+        if root.queue_length():
+            search.delay()
+            return
 
 
 def _files(batch: str) -> dict[str, tuple[Path, Path]]:

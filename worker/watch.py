@@ -29,6 +29,8 @@ PATIENCE = 900.0
 """The same while other tasks wait: then it most likely waits with them. Doubles without end."""
 RELINK = 60.0
 LINK_BATCH = 200
+SEARCHABLE = 300.0
+"""Seconds after which the search is told of new texts even though other work waits."""
 
 
 class Watcher:
@@ -41,6 +43,8 @@ class Watcher:
         self._sent: dict[str, tuple[float, int]] = {}
         """When each claimed batch was sent last, and how often: known to this process only, and only to save work."""
         self._next_sweep = self._next_relink = 0.0
+        self._searchable = monotonic()
+        """When the search knew every text, or was last to be told."""
 
     def run(self, stop: threading.Event) -> None:
         """Scan until `stop` is set, whatever happens; a broker or database that is away is waited for."""
@@ -69,8 +73,7 @@ class Watcher:
         self._sent = {batch: self._sent[batch] for batch in batches if batch in self._sent}
         self._relink()  # asks the database: while it is away, sending is no use
         idle = root.queue_length() == 0
-        if idle and searching.waiting(self._engine):
-            tasks.search.delay()
+        self._search(idle=not batches)
         for batch in batches:
             if not self._due(batch, idle) or boxes.held(self._inbox, batch):
                 continue
@@ -94,6 +97,15 @@ class Watcher:
             log.warning("batch sent again", batch=batch, times=times)
         tasks.ingest.delay(batch)
         self._sent[batch] = (monotonic(), times + 1)
+
+    def _search(self, *, idle: bool) -> None:
+        """Have the search told of new texts: while there is nothing else to do, or when that has been too long ago."""
+        now = monotonic()
+        if not searching.waiting(self._engine):
+            self._searchable = now
+        elif idle or now >= self._searchable + SEARCHABLE:
+            tasks.search.delay()
+            self._searchable = now
 
     def _relink(self) -> None:
         """Send the texts whose delivery has stood still since they were stored: an `ingest` that died left them."""
