@@ -58,8 +58,9 @@ def _has_control(text: str) -> bool:
 
 def _has_endless_run(text: str) -> bool:
     """A run that is too long has a mark in any place of so many: one in nine is looked at before all are."""
-    some = text[:: MAX_COMBINING + 1]
-    return _COMBINING_MARK.search(some) is not None and _COMBINING_RUN.search(text) is not None
+    if text.isascii() or not _COMBINING_MARK.search(text[:: MAX_COMBINING + 1]):
+        return False
+    return _COMBINING_RUN.search(text) is not None
 
 
 def clean_line(text: str) -> str:

@@ -87,6 +87,8 @@ def as_text(value: Any, joint: str = ", ", depth: int = 0) -> str:
 
 def _date_value(value: Any) -> Any:
     """Dates wrapped as MongoDB and others export them: {"$date": ...}, {"date": ...}, [...]."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list) and len(value) == 1:
         return _date_value(value[0])
     if isinstance(value, Mapping):
