@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import orjson
 from sqlalchemy import Connection, Engine, select, text
 
 import migrations
@@ -17,6 +18,7 @@ from worker.core.cells import leads
 from worker.core.fingerprint import index_keys
 from worker.index import halved_cells
 from worker.known import load, load_words
+from worker.parsing import parse_with_format
 from worker.pipeline import Outcome, Pipeline, describe
 
 TOWNS = ("Orrin", "Velden", "Haskerley", "Port Amsel", "Dunmarrow", "Kestrel Bay", "Lower Fenn", "Sarnholm")
@@ -43,6 +45,12 @@ def edited(body: str, every: int, marker: str) -> str:
     """The same text with every `every`-th word replaced."""
     words = body.split()
     return " ".join(marker if place % every == every - 1 else word for place, word in enumerate(words))
+
+
+def parse_lines_here(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """What `worker.sandbox.parse_lines` yields, parsed in this process: a child takes its time to start."""
+    for found in parse_with_format(stream, name):
+        yield orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def miscounted(connection: Connection) -> list[tuple[int, int, int, int]]:

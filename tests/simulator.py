@@ -24,7 +24,7 @@ from sqlalchemy import Engine, event, text
 import migrations
 from models.base import Base
 from models.engine import open_engine, writing
-from tests.conduct import exported, rows
+from tests.conduct import exported, parse_lines_here, rows
 from worker import parts, pipeline, tasks, watch
 from worker.core.article import Article, Rejected
 from worker.inbox import Inbox
@@ -302,6 +302,7 @@ def _wired(inbox: Inbox, engine: Engine, fuse: Fuse) -> Iterator[deque[tuple[Cal
         patch.object(parts, "HEAD", CHUNK),
         patch.object(parts, "RECORDS", PART),
         patch.object(pipeline, "parse_file", _parse_here),
+        patch.object(parts, "parse_lines", parse_lines_here),
         *(_fused(name, inbox.root, fuse) for name in FILE_OPERATIONS),
     ]
     with _all(changes):

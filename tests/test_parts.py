@@ -1,6 +1,7 @@
 """A big file is worked off in parts by whoever is free: same result, exact counts, no record blamed for another."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from models.engine import transact
-from tests.conduct import exported, ingest, opened, records, rows
+from tests.conduct import exported, ingest, opened, parse_lines_here, records, rows
 from worker import app as root
 from worker import inbox as boxes
 from worker import linking, parts, pipeline, tasks
@@ -21,7 +22,7 @@ from worker.commands import doctor
 from worker.core.errors import NewsfoldError, ParseError
 from worker.inbox import Inbox
 from worker.parsing import parse
-from worker.sandbox import SandboxError
+from worker.sandbox import SandboxError, record_of
 from worker.settings import Settings
 
 COUNT = 44
@@ -32,6 +33,7 @@ WHOLE: dict[str, bytes] = {}
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are big from eight records on, parts have twelve, and are parsed here: a child for each takes its time."""
     monkeypatch.setattr(pipeline, "parse_file", lambda stream, name: (record for record in parse(stream, name)))
+    monkeypatch.setattr(parts, "parse_lines", parse_lines_here)
     for module, name, number in ((parts, "HEAD", 8), (parts, "RECORDS", 12), (pipeline, "CHUNK", 8)):
         monkeypatch.setattr(module, name, number)
 
@@ -223,14 +225,36 @@ def test_a_record_that_will_not_store_is_rejected_alone(
         all_done(box, engine)
 
 
+def test_records_that_were_spooled_as_nonsense_are_rejected_and_the_others_stored(
+    box: Inbox, queue: list[str], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines are spooled unread: that one is no record is found where it is worked on, and when the file is reread."""
+
+    def babble(stream: Any, name: str) -> Iterator[bytes]:
+        yield from itertools.islice(parse_lines_here(stream, name), 40)
+        yield b"[1, 2]\n"
+
+    def reread(stream: Any, name: str) -> Iterator[Any]:
+        return (record_of(line)[1] for line in babble(stream, name))
+
+    monkeypatch.setattr(parts, "parse_lines", babble)
+    monkeypatch.setattr(pipeline, "parse_file", reread)
+    with at_work(sqlite_url, monkeypatch) as engine:
+        work_off(claimed(box), queue)
+        assert ledger(engine) == {"state": "done", "received": 41, "new": 40, "duplicate": 0, "rejected": 1}
+        (row,) = rows(engine, "SELECT record, reason FROM rejections")
+        assert row == {"record": 41, "reason": "the parser was stopped: it answered nonsense"}
+        all_done(box, engine)
+
+
 def test_a_file_that_breaks_off_fails_with_what_it_held_before_stored(
     box: Inbox, queue: list[str], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut(stream: Any, name: str) -> Iterator[Any]:
-        yield from parse(stream, name)
+    def cut(stream: Any, name: str) -> Iterator[bytes]:
+        yield from parse_lines_here(stream, name)
         raise ParseError(f"{name}: the compressed data is cut off")
 
-    monkeypatch.setattr(pipeline, "parse_file", cut)
+    monkeypatch.setattr(parts, "parse_lines", cut)
     with at_work(sqlite_url, monkeypatch) as engine:
         work_off(claimed(box), queue)
         assert ledger(engine) == {"state": "failed", "received": COUNT, "new": COUNT, "duplicate": 0, "rejected": 0}

@@ -15,7 +15,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import orjson
 import structlog
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -28,8 +27,8 @@ from worker.core.article import Article, Rejected
 from worker.core.errors import ParseError
 from worker.inbox import hold_file
 from worker.ledger import ATTEMPTS, GAVE_UP, Entry
-from worker.pipeline import BLAMELESS, Open, Outcome, Pipeline
-from worker.sandbox import record_of
+from worker.pipeline import BLAMELESS, Open, Outcome, Pipeline, open_regular
+from worker.sandbox import parse_lines, record_of
 
 log = structlog.get_logger()
 
@@ -144,13 +143,13 @@ def _groups(entry: Entry, first: int) -> Iterator[tuple[list[bytes], bool, str |
     size = 0
     error = None
     try:
-        with closing(pipeline.records(entry, first)) as found:
-            for _, record in found:
+        with open_regular(entry.drop.file) as stream, closing(parse_lines(stream, Path(entry.drop.path).name)) as found:
+            for line in islice(found, first, None):
                 if len(lines) >= RECORDS or size >= CHARACTERS:
                     yield lines, False, None
                     lines, size = [], 0
-                lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-                size += len(lines[-1])
+                lines.append(line)
+                size += len(line)
     except ParseError as problem:
         error = str(problem)
     except OSError as problem:
@@ -238,19 +237,25 @@ def _reject(file: Open, number: int, reason: str) -> None:
 def _records(entry: Entry, part: Part, folder: Path) -> Iterable[Record]:
     """A part's records: from its spool, or where that is missing or broken from the file itself."""
     try:
-        found = [record_of(orjson.loads(line)) for line in part.spool(folder).read_bytes().splitlines()]
+        found = [record_of(line)[1] for line in part.spool(folder).read_bytes().splitlines()]
         if len(found) == part.records:
             return found
-    except (OSError, ValueError, TypeError, KeyError, ParseError):
+    except (OSError, ParseError):
         pass
     log.warning("spool missing, the file is read again", path=entry.drop.path, part=part.number)
     return _reread(entry, part)
 
 
 def _reread(entry: Entry, part: Part) -> Iterator[Record]:
-    with closing(pipeline.records(entry, part.first)) as found:
-        for _, record in islice(found, part.records):
-            yield record
+    """A part's records from the file. What was found once and cannot be read now is rejected, or it would never end."""
+    reached = part.first
+    try:
+        with closing(pipeline.records(entry, part.first)) as found:
+            for reached, record in islice(found, part.records):  # noqa: B007 - the error's place
+                yield record
+    except ParseError as problem:
+        for number in range(reached, part.first + part.records):
+            yield Rejected(f"record {number + 1}", str(problem))
 
 
 def close(pipe: Pipeline, entries: Mapping[int, Entry]) -> Iterator[Outcome]:

@@ -355,10 +355,12 @@ def prepare(article: Article, source: str | None, stock: Collection[int]) -> sto
 
     `stock` holds the keys of the lines that are its source's boilerplate; the stored text keeps them.
     """
-    article = replace(article, source=article.source or source)
-    normal = normalise(replace(article, text=without(article.source, article.text, stock)))
+    source = article.source or source
+    text = without(source, article.text, stock)
+    normal = normalise(article if text == article.text else replace(article, text=text))
     article = replace(
         article,
+        source=source,
         byline=article.byline or normal.byline,
         dateline=article.dateline or normal.dateline,
         credit=normal.credit,

@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
@@ -45,6 +45,7 @@ MAX_FRAME = 128 << 20
 
 _BUFFER = 1 << 18
 _CHILD = Path(__file__).with_name("sandbox_child.py")
+_NONSENSE = "the parser was stopped: it answered nonsense"
 _TIMES = ("published_at", "updated_at", "embargoed_until")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", *_LIMITS)
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -65,12 +66,18 @@ def parse_file(stream: BinaryIO, name: str) -> Generator[Article | Rejected, Non
     (any further), the death of its parser included, and OSError when the disk fails; what was yielded before stays
     valid. Raises SandboxError when no child can be started.
     """
-    for _, item in parse_file_with_format(stream, name):
-        yield item
+    for line in parse_lines(stream, name):
+        yield record_of(line)[1]
 
 
 def parse_file_with_format(stream: BinaryIO, name: str) -> Generator[tuple[str, Article | Rejected], None, None]:
     """The same, each with the path of formats it was found in, such as `zip/nitf` or `jsonl/ninjs`."""
+    for line in parse_lines(stream, name):
+        yield record_of(line)
+
+
+def parse_lines(stream: BinaryIO, name: str) -> Generator[bytes, None, None]:
+    """The same as the child wrote them, for `record_of`: whoever only keeps them need not know what they say."""
     name = name or "file"
     yielded = 0
     for chance in (1, 2):
@@ -113,7 +120,7 @@ class _Child:
         self.ready = True
         """Whether it waits for a file."""
 
-    def parse(self, stream: BinaryIO, name: str) -> Iterator[tuple[str, Article | Rejected]]:
+    def parse(self, stream: BinaryIO, name: str) -> Iterator[bytes]:
         self.ready = False
         stream.seek(0)
         try:
@@ -127,22 +134,21 @@ class _Child:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise self._obituary(name) from None
 
-    def _next(self) -> tuple[str, Article | Rejected] | None:
-        """The next record; None at the end of the file."""
+    def _next(self) -> bytes | None:
+        """The next record's line; None at the end of the file."""
         line = self._reader.readline(MAX_FRAME)
         if not line.endswith(b"\n"):
             if len(line) == MAX_FRAME:
                 raise ParseError(f"the parser was stopped: a record of more than {MAX_FRAME:,} bytes")
             raise EOFError
+        if line.startswith(b"["):
+            return line
         try:
-            answer = orjson.loads(line)
-            if isinstance(answer, list):
-                format_, fields = answer
-                return format_, record_of(fields)
-            self.ready = not answer.get("retired")
-            problem, number = answer.get("error"), answer.get("errno")
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ParseError("the parser was stopped: it answered nonsense") from error
+            ending = orjson.loads(line)
+            self.ready = not ending.get("retired")
+            problem, number = ending.get("error"), ending.get("errno")
+        except (ValueError, AttributeError) as error:
+            raise ParseError(_NONSENSE) from error
         if number is not None:
             raise OSError(number, os.strerror(number))
         if problem is not None:
@@ -178,14 +184,18 @@ class _Child:
         self._socket.close()
 
 
-def record_of(fields: dict[str, Any]) -> Article | Rejected:
-    """Make a record of its fields as JSON holds them. Raises TypeError, ValueError or KeyError if they are none."""
-    if "reason" in fields:
-        return Rejected(**fields)
-    for name in _TIMES:
-        if fields[name] is not None:
-            fields[name] = datetime.fromisoformat(fields[name])
-    return Article(**fields)
+def record_of(line: bytes) -> tuple[str, Article | Rejected]:
+    """The format and the record of a line that a child wrote. Raises ParseError if they are none."""
+    try:
+        format_, fields = orjson.loads(line)
+        if "reason" in fields:
+            return format_, Rejected(**fields)
+        for name in _TIMES:
+            if fields[name] is not None:
+                fields[name] = datetime.fromisoformat(fields[name])
+        return format_, Article(**fields)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ParseError(_NONSENSE) from error
 
 
 def _environment() -> dict[str, str]:

@@ -168,6 +168,12 @@ def test_addresses_have_one_form(url: str, canonical: str) -> None:
     assert canonical_url(url) == canonical
 
 
+@given(st.from_regex(r"https?://[a-zA-Z.]{1,12}(\.example)?[!-~]{0,3}(/amp|\.amp|/|[!-~]){0,9}", fullmatch=True))
+def test_plain_addresses_have_the_form_that_all_have(url: str) -> None:
+    """The short way for plain addresses gives what the long one does, which is taken for one with a space behind."""
+    assert canonical_url(url) == canonical_url(f"{url} ")
+
+
 @given(st.text())
 def test_canonical_url_is_idempotent(url: str) -> None:
     """The canonical form of a canonical form is itself."""

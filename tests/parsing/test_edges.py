@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from worker.core.article import Article, Rejected
 from worker.core.errors import ParseError
-from worker.parsing import FORMATS, parse, sniff
+from worker.parsing import FORMATS, parse, sanitise, sniff
 from worker.parsing.encoding import decode, detect
 from worker.parsing.sanitise import MAX_COMBINING, clean_line, clean_text, clean_value
 
@@ -95,6 +95,18 @@ def test_cleaning_is_idempotent_and_leaves_nothing_a_database_refuses(text):
     once.encode("utf-8")
     assert not any(c < " " and c not in "\n\t" for c in once)
     assert "\n" not in clean_line(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(("a", "\n", "\r", "\t", "\xa0", "\u2028", "\ud800", "\u0301" * 8, "\u0483", "\u064b")),
+        max_size=30,
+    )
+)
+def test_a_text_is_found_clean_only_if_cleaning_changes_nothing(pieces):
+    text = "".join(pieces)
+    once = sanitise._LINE_ENDS.sub("\n", text)
+    assert clean_text(text) == sanitise._COMBINING_RUN.sub(r"\1", sanitise._FORBIDDEN.sub("", once))
 
 
 def test_ordinary_text_is_left_alone():

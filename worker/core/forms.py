@@ -120,7 +120,17 @@ LEGAL = re.compile(
     | جميع\ الحقوق\ محفوظة | کلیه\ حقوق | 版权所有 | 著作権 | 無断転載 | 無断複製 | 不得转载
     | this\ material\ may\ not\ be\ published | npr\ transcripts\ are\ created | do\ you\ have\ a\ story\ for"""
 )
-LEGAL_HINTS: Final = (
+
+
+def _hints(*words: str) -> tuple[tuple[str, str], ...]:
+    """Hints, each with its first character that is no ASCII letter, if it has one: looked for first, it saves most
+    texts the hints in other scripts, and to look for one character takes a tenth of the time."""
+    return tuple(
+        (next((c for c in word if c != " " and not (c.isascii() and c.isalpha())), word), word) for word in words
+    )
+
+
+LEGAL_HINTS: Final = _hints(
     "©", "(c) ", "copyright", "cnn-wire", "reserved", "vorbehalten", "reservados", "réserv", "riservati", "защищены",
     "محفوظة", "حقوق", "版权", "著作", "無断", "转载", "may not be published", "transcripts are", "have a story for",
 )  # fmt: skip
@@ -131,7 +141,7 @@ TAIL = re.compile(
     | \bread\ the\ original\ article\b[^\n]{0,200}$
     | ^[^\n]{0,140}\bcontributed\ (?:to\ this|reporting|from)\b[^\n]{0,80}$"""
 )
-TAIL_HINTS: Final = ("eporting by", "diting by", "riting by", "riginal article", "contributed ")
+TAIL_HINTS: Final = _hints("eporting by", "diting by", "riting by", "riginal article", "contributed ")
 SIGN_OFF = re.compile(
     rf"(?i)\W*(?:by\s+|(?:source|via|quelle|fuente|источник|المصدر)\s*:?\s*)?({AGENCY})\W*(?:\d{{1,4}}\W*)?$"
 )

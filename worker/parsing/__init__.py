@@ -4,7 +4,6 @@ Content decides, never the suffix. Nothing here opens a path or a network connec
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 from worker.core.article import Article, Rejected
@@ -13,7 +12,7 @@ from worker.parsing.encoding import note
 from worker.parsing.format import Format
 from worker.parsing.limits import LimitError
 from worker.parsing.registry import FORMATS, find
-from worker.parsing.sanitise import MAX_TEXT, clean_article, clean_line
+from worker.parsing.sanitise import MAX_TEXT, clean_article, clean_line, clean_metadata
 from worker.parsing.shapes import SHAPES
 from worker.parsing.source import Source
 from worker.parsing.unknown import describe
@@ -84,15 +83,14 @@ def _finished(
     item: Article | Rejected, source: Source, number: int, path: tuple[str, ...]
 ) -> tuple[str, Article | Rejected]:
     if isinstance(item, Article):
-        item = clean_article(item)
-        shape = item.metadata.get("format")
+        metadata = clean_metadata(item.metadata)
+        shape = metadata.get("format")
         path = (*path, shape) if shape else path
+        item = clean_article(item, {"format": path[-1], **note(source.encoding), **metadata})
         if len(item.text) > MAX_TEXT:
             item = Rejected("", f"longer than {MAX_TEXT:,} characters, the most an article may have")
         elif item.text:
-            return "/".join(path), replace(
-                item, metadata={"format": path[-1], **note(source.encoding), **item.metadata}
-            )
+            return "/".join(path), item
         else:
             item = Rejected("", "no text")
     where = item.position or f"record {number}"

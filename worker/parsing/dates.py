@@ -7,6 +7,7 @@ from typing import Any
 
 _MAX_LENGTH = 64
 _BASIC = re.compile(r"^(\d{8})(?:T?(\d{4}|\d{6}))?$")
+_EPOCH = re.compile(r"\d{9,19}(\.\d{1,9})?")
 _CLOCK_FRACTION = re.compile(r"([.,]\d{6})\d+")
 _SLASHED = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
 _HOURS = {
@@ -63,7 +64,7 @@ def _basic(text: str) -> datetime | None:
 
 
 def _digits(text: str) -> datetime | None:
-    return _epoch(float(text)) if re.fullmatch(r"\d{9,19}(\.\d{1,9})?", text) else None
+    return _epoch(float(text)) if _EPOCH.fullmatch(text) else None
 
 
 def _epoch(number: float) -> datetime | None:

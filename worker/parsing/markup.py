@@ -36,7 +36,8 @@ def looks_like_html(text: str) -> bool:
 
 def is_page(text: str) -> bool:
     """Whether this is a whole web page, of which the article is a part, and not a fragment that is all article."""
-    return _PAGE.search(text[:4096]) is not None
+    head = text[:4096]
+    return "<" in head and _PAGE.search(head) is not None
 
 
 def to_text(html: str) -> str:

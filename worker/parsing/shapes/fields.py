@@ -33,9 +33,8 @@ class Fields:
 
     def take(self, aliases: tuple[str, ...], joint: str = ", ") -> str:
         """The first of these fields that holds a text, as text; empty if none does. Lists are joined."""
-        for alias in aliases:
-            name = self._names.get(alias)
-            if name and name not in self._used and (text := as_text(self._record[name], joint)):
+        for name in filter(None, map(self._names.get, aliases)):
+            if name not in self._used and (text := as_text(self._record[name], joint)):
                 self._used.add(name)
                 return text
         return ""
@@ -54,10 +53,8 @@ class Fields:
 
     def take_date(self, aliases: tuple[str, ...]) -> Any:
         """The first of these fields that reads as a date, as a datetime. A field that does not stays metadata."""
-        for alias in aliases:
-            name = self._names.get(alias)
-            value = _date_value(self._record[name]) if name else None
-            if name and name not in self._used and (found := parse_date(value)):
+        for name in filter(None, map(self._names.get, aliases)):
+            if name not in self._used and (found := parse_date(_date_value(self._record[name]))):
                 self._used.add(name)
                 return found
         return None
@@ -90,6 +87,8 @@ def as_text(value: Any, joint: str = ", ", depth: int = 0) -> str:
 
 def _date_value(value: Any) -> Any:
     """Dates wrapped as MongoDB and others export them: {"$date": ...}, {"date": ...}, [...]."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list) and len(value) == 1:
         return _date_value(value[0])
     if isinstance(value, Mapping):

@@ -41,7 +41,7 @@ def _matches(record: Record) -> bool:
     item = record.get("item")
     if isinstance(item, Mapping):
         return _matches(item)
-    names = {fold(name) for name in record}
+    names = set(map(fold, record))
     if names.isdisjoint(("uri", "guid")):
         return False
     return (

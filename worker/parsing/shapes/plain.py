@@ -36,14 +36,14 @@ EMBARGO = ("embargoeduntil", "embargoed", "embargo")
 CREDIT = ("credit", "creditline", "agency", "newsagency")
 STATUS = ("status", "pubstatus", "creativeworkstatus")
 
+_MARKS = frozenset(TEXT + HTML + SUMMARY + HEADLINE)
 MEDIA = ("picture", "image", "photo", "audio", "video", "graphic", "animation")
 
 
 def _matches(record: Record) -> bool:
     if "$schema" in record and "properties" in record:
         return False
-    names = {fold(name) for name in record}
-    return not names.isdisjoint(TEXT + HTML + SUMMARY + HEADLINE)
+    return not _MARKS.isdisjoint(map(fold, record))
 
 
 def read(record: Record) -> Iterator[Article | Rejected]:
