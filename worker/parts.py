@@ -247,13 +247,18 @@ def _records(entry: Entry, part: Part, folder: Path) -> Iterable[Record]:
 
 
 def _reread(entry: Entry, part: Part) -> Iterator[Record]:
-    """A part's records from the file. What was found once and cannot be read now is rejected, or it would never end."""
+    """A part's records from the file. What was found once and cannot be read now is rejected, or it would never end.
+
+    Not at the first attempts, which raise ParseError: it may be the machine's fault, and pass.
+    """
     reached = part.first
     try:
         with closing(pipeline.records(entry, part.first)) as found:
             for reached, record in islice(found, part.records):  # noqa: B007 - the error's place
                 yield record
     except ParseError as problem:
+        if part.attempts + 1 < ATTEMPTS:
+            raise
         for number in range(reached, part.first + part.records):
             yield Rejected(f"record {number + 1}", str(problem))
 
