@@ -1,12 +1,14 @@
 """The statements that SQLite and PostgreSQL spell differently, each once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -38,6 +40,26 @@ def insert_new(connection: Connection, table: Any) -> Insert:
     """INSERT that passes over rows already there; add `.returning()` to learn which were not."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
+
+
+def insert_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows none of which is there, as the driver takes them: what SQLAlchemy adds costs as much again."""
+    if connection.dialect.name == "postgresql":
+        with _copying(connection, f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        marks = ", ".join("?" * len(names))
+        statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
+        connection.exec_driver_sql(statement, list(rows))
+
+
+def update_all(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Update rows by their `id`, which comes last in each, as the driver takes them."""
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    values = ", ".join(f"{name} = {mark}" for name in names)
+    if rows:
+        connection.exec_driver_sql(f"UPDATE {table} SET {values} WHERE id = {mark}", list(rows))  # noqa: S608
 
 
 def one_of(column: Any, values: Sequence[int] | str) -> ColumnElement[bool]:
@@ -80,6 +102,18 @@ def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608 - compiled clauses, no values
 
 
+@contextmanager
+def _copying(connection: Connection, statement: str) -> Iterator[Any]:
+    """COPY, which SQLAlchemy has no word for; its errors as SQLAlchemy raises them."""
+    driver: Any = connection.dialect.dbapi
+    try:
+        cursor: Any = connection.connection.cursor()
+        with cursor, cursor.copy(statement) as copy:
+            yield copy
+    except driver.Error as error:
+        raise DBAPIError.instance(statement, None, error, driver.Error, hide_parameters=True) from error
+
+
 def insert_postings(connection: Connection, postings: Postings) -> None:
     """Insert postings of new texts in bulk: none of them is there, and each is given once."""
     if connection.dialect.name == "postgresql":
@@ -87,8 +121,7 @@ def insert_postings(connection: Connection, postings: Postings) -> None:
         copied = np.empty(len(postings.keys), _COPIED)
         copied["fields"], copied["key_size"], copied["place_size"], copied["text_size"] = 3, 4, 8, 4
         copied["key"], copied["place"], copied["text"] = postings.keys, postings.places, postings.texts
-        cursor = connection.connection.cursor()
-        with cursor.copy("COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy:
+        with _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
     else:
         rows = zip(postings.keys.tolist(), postings.places.tolist(), postings.texts.tolist(), strict=True)

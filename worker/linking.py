@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 from sqlalchemy.orm import aliased
 
-from models.dialect import lock_links, one_of
+from models.dialect import insert_rows, lock_links, one_of
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
@@ -147,8 +148,7 @@ def _gather(
     for pair, first, evidence, decision in _verified(pairs, told, texts, set(targets)):
         relation = decision.relation
         if relation and (pair in versions or within(texts[pair[0]].places, texts[pair[1]].places, window)):
-            one, two = (keys[text] if text in keys else index_keys(told[text][0]) for text in pair)
-            both = None if pair in versions else np.intersect1d(one, two, assume_unique=True)
+            both = None if pair in versions else _shared_keys(pair, keys, told)
             firm = both is None or match.is_firm(evidence, relation)
             shared = hopeful.get(pair, 0)
             if both is not None and not firm:
@@ -159,6 +159,14 @@ def _gather(
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
     return _Plan(targets, texts, compared, links, found.halved, near)
+
+
+def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[int, Told]) -> NDArray[np.int32]:
+    """The index keys that both texts have; `keys` keeps those of texts that come up again."""
+    for text in pair:
+        if text not in keys:
+            keys[text] = index_keys(told[text][0])
+    return np.intersect1d(keys[pair[0]], keys[pair[1]], assume_unique=True)
 
 
 def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
@@ -286,7 +294,7 @@ def _write_matches(
         connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in stored])
     rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
     if rows:
-        connection.execute(insert(Match), rows)
+        insert_rows(connection, "matches", tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def _edge(pair: Pair, link: _Link) -> Edge:
@@ -300,6 +308,10 @@ def _turned(two: tuple[Any, Any], pair: Pair, link: _Link) -> tuple[Any, Any]:
     return two if link.first == pair[0] else (two[1], two[0])
 
 
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
     evidence = link.evidence
     return {
@@ -308,8 +320,8 @@ def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
         **_edge(pair, link)._asdict(),
         "shared_words": evidence.shared_words,
         "longest_passage": evidence.longest_passage,
-        "passages": [[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages],
-        "reasons": list(link.decision.reasons),
+        "passages": _json([[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages]),
+        "reasons": _json(link.decision.reasons),
         "shared_keys": None if link.keys is None else link.shared,
         "firm": link.firm,
         "index_version": index_version,

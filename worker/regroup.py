@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from models.dialect import one_of
+from models.dialect import one_of, update_all
 from models.tables import Article, Body, Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
 from worker.core.normalise import agency
@@ -139,13 +139,11 @@ def _write_places(
     connection: Connection, texts: Mapping[bytes, Placed], places: Mapping[bytes, NewPlace], linked: Collection[int]
 ) -> None:
     """Write where texts stand now, as far as that is news."""
-    for mine, columns in ((True, (*_PLACE, "article_id", "linked")), (False, _PLACE)):
-        rows = [
-            dict(zip(("id", *columns), (text.id, *places[digest], text.known.article_id, True), strict=False))
-            for digest, text in texts.items()
-            if (text.id in linked) is mine and (mine or text.place != places[digest])
-        ]
-        update_rows(connection, Text, sorted(rows, key=itemgetter("id")))
+    news = [(text, places[digest]) for digest, text in texts.items()]
+    all_of_it = [(*now, text.known.article_id, True, text.id) for text, now in news if text.id in linked]
+    update_all(connection, "texts", (*_PLACE, "article_id", "linked"), sorted(all_of_it, key=itemgetter(-1)))
+    moved = [(*now, text.id) for text, now in news if text.id not in linked and text.place != now]
+    update_all(connection, "texts", _PLACE, sorted(moved, key=itemgetter(-1)))
 
 
 def _member_changes(now: NewPlace, text: Placed, leads: Mapping[int, int]) -> Iterator[dict[str, Any]]:

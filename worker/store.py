@@ -14,11 +14,11 @@ from operator import itemgetter
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
-from models.dialect import Postings, add_postings, insert_new, insert_postings, lock_store, one_of
+from models.dialect import Postings, add_postings, insert_new, insert_postings, insert_rows, lock_store, one_of
 from models.tables import Article as ArticleRow
-from models.tables import Body, Text, Unsearched
+from models.tables import Body, Text
 from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
@@ -122,21 +122,17 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
     ]
     inserted = insert_new(connection, Text).returning(Text.id, Text.digest)
     new = {row.digest: row.id for row in connection.execute(inserted, rows)}
-    bodies = [
-        {
-            "text_id": text_id,
-            "headline": by_digest[digest].article.headline,
-            "body": by_digest[digest].article.text,
-            "words": stored_words(by_digest[digest]),
-            "headline_words": by_digest[digest].fingerprint.headline_words,
-        }
-        for digest, text_id in sorted(new.items(), key=itemgetter(1))
-    ]
+    told = {}
+    bodies = []
+    for digest, text_id in sorted(new.items(), key=itemgetter(1)):
+        one = by_digest[digest]
+        told[text_id] = one.article.text
+        headline_words = one.fingerprint.headline_words
+        bodies.append((text_id, one.article.headline, one.article.text, stored_words(one), headline_words))
     if bodies:
-        connection.execute(insert(Body), bodies)
-        connection.execute(insert(Unsearched), [{"text_id": row["text_id"]} for row in bodies])
+        insert_rows(connection, "bodies", ("text_id", "headline", "body", "words", "headline_words"), bodies)
+        insert_rows(connection, "unsearched", ("text_id",), [(text_id,) for text_id in told])
     again = by_digest.keys() - new.keys()
-    told = {row["text_id"]: row["body"] for row in bodies}
     if not again:
         return Texts(new, told)
     found = select(Text.id, Text.digest).where(Text.digest.in_(again))
