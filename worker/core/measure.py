@@ -38,6 +38,8 @@ from worker.core.overlap import (
     lead_told,
     make_room,
     overlap,
+    vocabularies,
+    vocabulary,
 )
 from worker.core.tables import (
     FIRST_WORD,
@@ -86,6 +88,15 @@ class Found(NamedTuple):
     passage_counts: Any
 
 
+class Laid(NamedTuple):
+    """Texts that lie side by side."""
+
+    words: Any
+    starts: Any
+    headlines: Any
+    vocabularies: Any
+
+
 @compiled
 def measure(words, starts, headlines, pairs, enough, terms, weights, bias):  # type: ignore[no-untyped-def]
     """Measure pairs of texts, those of one target in a row: rows (target, other) of numbers of texts.
@@ -97,17 +108,16 @@ def measure(words, starts, headlines, pairs, enough, terms, weights, bias):  # t
     """
     found = _rows(len(pairs))
     kept = 0
+    laid = Laid(words, starts, headlines, vocabularies(words, starts))
     nothing = np.empty(0)
     end = 0
     while end < len(pairs):
         start, end = end, _same_target(pairs, end)
         target, scratch = _ready(words, starts, headlines, pairs, start, end)
         for at in range(start, end):
-            text = pairs[at, 1]
-            other = words[starts[text] : starts[text + 1]]
             number = at - start + 1
             if _measure_pair(
-                target, other, headlines[text], number, enough, terms[at], weights, bias, nothing, scratch, found, kept
+                target, laid, pairs[at, 1], number, enough, terms[at], weights, bias, nothing, scratch, found, kept
             ):
                 found.kept[kept] = at
                 kept += 1
@@ -130,6 +140,7 @@ def screen(words, starts, headlines, pairs, enough, weights, bias, firm_only, fi
     """
     found = _rows(1)
     hopeful = np.zeros(len(pairs), np.bool_)
+    laid = Laid(words, starts, headlines, vocabularies(words, starts))
     together = np.zeros(3)
     end = 0
     while end < len(pairs):
@@ -137,14 +148,11 @@ def screen(words, starts, headlines, pairs, enough, weights, bias, firm_only, fi
         target, scratch = _ready(words, starts, headlines, pairs, start, end)
         for at in range(start, end):
             text = pairs[at, 1]
-            other = words[starts[text] : starts[text + 1]]
-            headline = headlines[text]
             least = firm if firm_only[at] else firm[:0]
             number = at - start + 1
-            if _measure_pair(
-                target, other, headline, number, enough, together, weights, bias, least, scratch, found, 0
-            ):
-                hopeful[at] = not firm_only[at] or _firm(found.counts[0], found.ratios[0], target, other, firm)
+            if _measure_pair(target, laid, text, number, enough, together, weights, bias, least, scratch, found, 0):
+                longer = max(len(target.words), starts[text + 1] - starts[text])
+                hopeful[at] = not firm_only[at] or _firm(found.counts[0], found.ratios[0], longer, firm)
     return hopeful
 
 
@@ -170,12 +178,12 @@ def _ready(words, starts, headlines, pairs, start, end):  # type: ignore[no-unty
 
 
 @compiled
-def _firm(counts, ratios, target, other, firm):  # type: ignore[no-untyped-def]
+def _firm(counts, ratios, longer, firm):  # type: ignore[no-untyped-def]
     return _could_be_firm(
         max(ratios[LEAD_SHARED], ratios[LEAD_SHARED + 1]),
         max(ratios[CONTAINMENT], ratios[CONTAINMENT + 1]),
         counts[SHARED],
-        max(len(target.words), len(other)),
+        longer,
         counts[HEADLINE + 2],
         min(counts[HEADLINE], counts[HEADLINE + 1]),
         firm,
@@ -183,8 +191,9 @@ def _firm(counts, ratios, target, other, firm):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _measure_pair(target, other, headline, number, enough, terms, weights, bias, firm, scratch, found, row):  # type: ignore[no-untyped-def]
-    """Measure one pair into a row; returns whether it is kept."""
+def _measure_pair(target, laid, text, number, enough, terms, weights, bias, firm, scratch, found, row):  # type: ignore[no-untyped-def]
+    """Measure a target against a text that lies with others into a row; returns whether it is kept."""
+    other, headline = laid.words[laid.starts[text] : laid.starts[text + 1]], laid.headlines[text]
     masked = scratch.masked[: len(other)]
     mask(other, masked)
     hits = scratch.hits[: max(len(other) - PASSAGE + 1, 0)]
@@ -199,7 +208,8 @@ def _measure_pair(target, other, headline, number, enough, terms, weights, bias,
         overlap(target, other, number, scratch, ratios)
         if max(ratios[CONTAINMENT], ratios[CONTAINMENT + 1]) < firm[NEARLY_ALL]:
             return False
-    count_words(target, other, headline, number, scratch, counts)
+    distinct = vocabulary(laid.vocabularies, text, other, laid.starts[text], headline)
+    count_words(target, distinct, laid.vocabularies.headlines[text], number, scratch.seen, counts)
     same = _same_words(target, other, headline)
     first = _comes_first(target.words, other)
     wanted = enough == 0 or same or terms[2] > 0

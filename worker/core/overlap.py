@@ -32,10 +32,6 @@ class Scratch(NamedTuple):
     covered_target: Any
     passages: Any
     seen: Any
-    kind: Any
-    listed: Any
-    own: Any
-    own_kind: Any
     stock_seen: Any
     run_seen: Any
     shingles: Any
@@ -49,8 +45,6 @@ class Scratch(NamedTuple):
 def make_room(target, longest):  # type: ignore[no-untyped-def]
     """Room to hold others of up to `longest` words against a target."""
     longer = max(longest, len(target.words))
-    places = len(target.word_keys)
-    own, _ = table_size(longest)
     shingles, _ = table_size(len(target.words) + longest)
     return Scratch(
         masked=np.empty(longest, np.uint32),
@@ -60,11 +54,7 @@ def make_room(target, longest):  # type: ignore[no-untyped-def]
         covered=np.empty(longest, np.uint8),
         covered_target=np.empty(len(target.words), np.uint8),
         passages=np.empty((longer // PASSAGE + 1, 3), np.int32),
-        seen=np.zeros(places, np.int32),
-        kind=np.empty(places, np.uint8),
-        listed=np.empty(longest, np.int32),
-        own=np.zeros(own, np.uint64),
-        own_kind=np.empty(own, np.uint8),
+        seen=np.zeros(len(target.word_keys), np.int32),
         stock_seen=np.zeros(len(target.stock_keys), np.int32),
         run_seen=np.zeros(len(target.head), np.int32),
         shingles=np.empty(shingles, np.uint64),
@@ -74,58 +64,93 @@ def make_room(target, longest):  # type: ignore[no-untyped-def]
     )
 
 
+class Vocabularies(NamedTuple):
+    """The distinct words of texts that lie side by side, listed when first asked for: most are held against several."""
+
+    words: Any
+    """Of each text where its words begin, as they first appear, each with the highest class it has anywhere."""
+    counts: Any
+    """How many there are; -1 of a text that was not asked for yet."""
+    headlines: Any
+    """How many of them stand in the headline."""
+    places: Any
+    """Room for a table of places in such a list, from 1."""
+
+
 @compiled
-def count_words(target, other, headline, number, scratch, counts):  # type: ignore[no-untyped-def]
+def vocabularies(words, starts):  # type: ignore[no-untyped-def]
+    """Room for the distinct words of all texts."""
+    longest = 0
+    for text in range(len(starts) - 1):
+        longest = max(longest, starts[text + 1] - starts[text])
+    size, _ = table_size(longest)
+    texts = len(starts) - 1
+    return Vocabularies(
+        np.empty(len(words), np.uint32),
+        np.full(texts, -1, np.int64),
+        np.empty(texts, np.int64),
+        np.empty(size, np.int32),
+    )
+
+
+@compiled
+def vocabulary(known, text, words, start, headline):  # type: ignore[no-untyped-def]
+    """The distinct words of a text, given its words and where they begin."""
+    out = known.words[start : start + len(words)]
+    if known.counts[text] < 0:
+        size, _ = table_size(len(words))
+        places = known.places[:size]
+        places[:] = 0
+        count = own = 0
+        for i in range(len(words)):
+            key = np.int64(word_key(words[i]))
+            at = key & (size - 1)
+            while places[at] and (out[places[at] - 1] ^ words[i]) >> _HASH != 0:
+                at = (at + 1) & (size - 1)
+            if places[at]:
+                first = places[at] - 1
+                if out[first] & _CLASS < words[i] & _CLASS:
+                    out[first] = words[i]
+                continue
+            out[count] = words[i]
+            count += 1
+            places[at] = count
+            own += i < headline
+        known.counts[text], known.headlines[text] = count, own
+    return out[: known.counts[text]]
+
+
+@compiled
+def count_words(target, distinct, headline, number, seen, counts):  # type: ignore[no-untyped-def]
     """Count distinct words of each class, and of all, in the texts and in their headlines.
 
-    A word that is a name in one of them is a name in both.
+    `distinct` are those of the other text, the first `headline` of them its headline's. A word that is a name in one of
+    the texts is a name in both.
     """
-    size, _ = table_size(len(other))
-    own = scratch.own[:size]  # of words that the target has not: short texts use a short part of it
-    stamp = np.uint64(number) << np.uint64(32)
-    shared = alone = 0
-    for i in range(len(other)):
-        kind = other[i] & _CLASS
-        at = word_place(target.word_keys, other[i])
-        if target.word_keys[at]:
-            if scratch.seen[at] != number:
-                scratch.seen[at], scratch.kind[at] = number, target.kind[at]
-                scratch.listed[shared] = at
-                shared += 1
-                if i < headline:
-                    counts[TOLD + 1] += 1
-                    counts[HEADLINE + 2] += target.in_headline[at]
-            scratch.kind[at] = max(scratch.kind[at], kind)
-            continue
-        entry = stamp | np.uint64(word_key(other[i]))
-        at = np.int64(entry) & (size - 1)
-        while own[at] >= stamp and own[at] != entry:
-            at = (at + 1) & (size - 1)
-        if own[at] != entry:
-            own[at], scratch.own_kind[at] = entry, kind
-            alone += 1
-            scratch.listed[len(other) - alone] = at
-            counts[HEADLINE + 1] += i < headline
-        elif scratch.own_kind[at] < kind:
-            scratch.own_kind[at] = kind
-    counts[HEADLINE] = len(target.headline_places)
-    counts[HEADLINE + 1] += counts[TOLD + 1]
-    counts[VOCABULARY], counts[VOCABULARY + 1], counts[VOCABULARY + 2] = target.kinds.sum(), shared + alone, shared
     for kind in range(1, 4):
         counts[NUMBERS + 3 * (kind - 1)] = target.kinds[kind]
-    for at in scratch.listed[:shared]:
-        kind, before = np.int64(scratch.kind[at]), np.int64(target.kind[at])
-        if kind != before:
-            counts[NUMBERS + 3 * (kind - 1)] += 1
-            if before:
-                counts[NUMBERS + 3 * (before - 1)] -= 1
+    shared = 0
+    for i in range(len(distinct)):
+        kind = np.int64(distinct[i] & _CLASS)
+        at = word_place(target.word_keys, distinct[i])
+        if target.word_keys[at]:
+            shared += 1
+            seen[at] = number
+            before = np.int64(target.kind[at])
+            if kind > before:
+                counts[NUMBERS + 3 * (kind - 1)] += 1
+                if before:
+                    counts[NUMBERS + 3 * (before - 1)] -= 1
+            kind = max(kind, before)
+            if kind:
+                counts[NUMBERS + 3 * (kind - 1) + 2] += 1
+            if i < headline:
+                counts[TOLD + 1] += 1
+                counts[HEADLINE + 2] += target.in_headline[at]
         if kind:
             counts[NUMBERS + 3 * (kind - 1) + 1] += 1
-            counts[NUMBERS + 3 * (kind - 1) + 2] += 1
-    for at in scratch.listed[len(other) - alone : len(other)]:
-        kind = np.int64(scratch.own_kind[at])
-        if kind:
-            counts[NUMBERS + 3 * (kind - 1) + 1] += 1
+    counts[HEADLINE], counts[HEADLINE + 1] = len(target.headline_places), headline
+    counts[VOCABULARY], counts[VOCABULARY + 1], counts[VOCABULARY + 2] = target.kinds.sum(), len(distinct), shared
 
 
 @compiled
