@@ -84,13 +84,8 @@ def vocabularies(words, starts):  # type: ignore[no-untyped-def]
     for text in range(len(starts) - 1):
         longest = max(longest, starts[text + 1] - starts[text])
     size, _ = table_size(longest)
-    texts = len(starts) - 1
-    return Vocabularies(
-        np.empty(len(words), np.uint32),
-        np.full(texts, -1, np.int64),
-        np.empty(texts, np.int64),
-        np.empty(size, np.int32),
-    )
+    counts = np.full(len(starts) - 1, -1, np.int64)
+    return Vocabularies(np.empty(len(words), np.uint32), counts, np.empty_like(counts), np.empty(size, np.int32))
 
 
 @compiled
@@ -127,11 +122,11 @@ def count_words(target, distinct, headline, number, seen, counts):  # type: igno
     `distinct` are those of the other text, the first `headline` of them its headline's. A word that is a name in one of
     the texts is a name in both.
     """
-    for kind in range(1, 4):
-        counts[NUMBERS + 3 * (kind - 1)] = target.kinds[kind]
+    for one in range(1, 4):
+        counts[NUMBERS + 3 * (one - 1)] = target.kinds[one]
     shared = 0
     for i in range(len(distinct)):
-        kind = np.int64(distinct[i] & _CLASS)
+        kind: Any = np.int64(distinct[i] & _CLASS)
         at = word_place(target.word_keys, distinct[i])
         if target.word_keys[at]:
             shared += 1
