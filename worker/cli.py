@@ -72,6 +72,9 @@ def ingest(paths: tuple[Path, ...], json_: bool) -> None:
 
     Below a folder, the first level names the source. Doing it twice changes nothing. Exits 1 if a file failed.
     """
+    from worker.forks import start_early
+
+    start_early(paths)
     from worker.commands import ingest as command
 
     with database(write=True) as engine:
@@ -81,6 +84,9 @@ def ingest(paths: tuple[Path, ...], json_: bool) -> None:
 @cli.command()
 def run() -> None:
     """Watch the inbox and work it off on all cores of this machine (SQLite, no broker)."""
+    from worker.forks import start_early
+
+    start_early()
     from worker.commands import serve
 
     with database(write=True):

@@ -13,6 +13,7 @@ from prometheus_client.core import CollectorRegistry, CounterMetricFamily, Gauge
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, case, func, select
 
+from models import queries
 from models.engine import reading
 from models.tables import Delivery, Text
 from worker import app as root
@@ -84,6 +85,9 @@ class Newsfold(Collector):
             )  # fmt: skip
             unlinked = connection.scalar(select(func.count()).where(Text.linked.is_(False))) or 0
             yield GaugeMetricFamily("newsfold_texts_unlinked", "Texts stored and not linked yet", unlinked)
+            yield GaugeMetricFamily(
+                "newsfold_texts_unsearched", "Texts that cannot be searched yet", queries.unsearched(connection)
+            )
 
     def _broker(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("newsfold_queue_tasks", "Tasks waiting at the broker", self._queue_length())

@@ -12,15 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine
 
 from worker import inbox, searching
+from worker.forks import FEW
 from worker.hands import Group, Hands, Named, described, size
 from worker.logs import configure_logs
 from worker.pipeline import Outcome, Pipeline, warm_up
 from worker.settings import Settings
 
 GROUP = 200
-"""Files worked off at a time; so many at the most,"""
-FEW = 1 << 20
-"""and so many bytes, are ingested without starting processes: that takes a second or two."""
+"""Files worked off at a time; so many at the most are ingested without starting processes."""
 
 
 def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
