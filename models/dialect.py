@@ -1,18 +1,18 @@
 """The statements that SQLite and PostgreSQL spell differently, each once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, String, bindparam
+from sqlalchemy import ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 STORING_LOCK = 0x73746F72
 LINKING_LOCK = 0x6C696E6B
@@ -40,6 +40,18 @@ def insert_new(connection: Connection, table: Any) -> Insert:
     """INSERT that passes over rows already there; add `.returning()` to learn which were not."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
+
+
+def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
+    """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
+    if connection.dialect.name == "postgresql":
+        read = "SELECT text_id, words, headline_words FROM bodies WHERE text_id = ANY(%s::int[])"
+        with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
+            found = cursor.execute(read, (_array(text_ids),), binary=True).fetchall()
+    else:
+        read = "SELECT text_id, words, headline_words FROM bodies WHERE text_id IN (SELECT value FROM json_each(?))"
+        found = connection.exec_driver_sql(read, (str(list(text_ids)),))
+    return [(row[0], row[1], row[2]) for row in found]
 
 
 def insert_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -73,17 +85,22 @@ def one_of(column: Any, values: Sequence[int] | str) -> ColumnElement[bool]:
 
 
 class _Numbers(TypeDecorator[Sequence[int]]):
-    """A list of numbers: an array, or JSON where there are none."""
+    """A list of numbers, written down: as an array, or as JSON where there are none."""
 
     impl = String
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(ARRAY(Integer) if dialect.name == "postgresql" else String())
+        return dialect.type_descriptor(_Unnamed() if dialect.name == "postgresql" else String())
 
-    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> list[int] | str:
-        numbers = list(value or ())
-        return numbers if dialect.name == "postgresql" else str(numbers)
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> str:
+        return _array(value or ()) if dialect.name == "postgresql" else str(list(value or ()))
+
+
+class _Unnamed(UserDefinedType[str]):
+    """A parameter whose type PostgreSQL infers. Told that it is a string, it would plan for an array it cannot see."""
+
+    cache_ok = True
 
 
 class _OneOf(FunctionElement[Any]):
@@ -93,7 +110,7 @@ class _OneOf(FunctionElement[Any]):
 @compiles(_OneOf, "postgresql")
 def _in_array(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
     column, numbers = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY ({numbers})"
+    return f"{column} = ANY (CAST({numbers} AS integer[]))"
 
 
 @compiles(_OneOf, "sqlite")
@@ -103,15 +120,21 @@ def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
 
 
 @contextmanager
-def _copying(connection: Connection, statement: str) -> Iterator[Any]:
-    """COPY, which SQLAlchemy has no word for; its errors as SQLAlchemy raises them."""
+def _driving(connection: Connection, statement: str) -> Iterator[Any]:
+    """A cursor of the driver, for what SQLAlchemy has no word for; errors as SQLAlchemy raises them."""
     driver: Any = connection.dialect.dbapi
     try:
         cursor: Any = connection.connection.cursor()
-        with cursor, cursor.copy(statement) as copy:
-            yield copy
+        with cursor:
+            yield cursor
     except driver.Error as error:
         raise DBAPIError.instance(statement, None, error, driver.Error, hide_parameters=True) from error
+
+
+@contextmanager
+def _copying(connection: Connection, statement: str) -> Iterator[Any]:
+    with _driving(connection, statement) as cursor, cursor.copy(statement) as copy:
+        yield copy
 
 
 def insert_postings(connection: Connection, postings: Postings) -> None:
@@ -135,7 +158,7 @@ def add_postings(connection: Connection, postings: Postings) -> None:
         connection.exec_driver_sql(
             "INSERT INTO text_keys (key, place, text_id) "
             "SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[]) ON CONFLICT DO NOTHING",
-            columns,
+            tuple(map(_array, columns)),
         )
     else:
         rows = list(zip(*columns, strict=True))
@@ -152,8 +175,8 @@ def postings(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str
     The texts' ids are one string, with commas between: most of the time went into making rows.
     """
     if connection.dialect.name == "postgresql":
-        held = "SELECT key, string_agg(text_id::text, ',') FROM text_keys WHERE key = ANY(%s)"
-        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (list(keys),))
+        held = "SELECT key, string_agg(text_id::text, ',') FROM text_keys WHERE key = ANY(%s::int[])"
+        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (_array(keys),))
     else:
         held = "SELECT key, group_concat(text_id) FROM text_keys WHERE key IN (SELECT value FROM json_each(?))"
         found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (str(list(keys)),))
@@ -203,8 +226,13 @@ _SPANS_SQLITE = (
 )
 
 
-def _columns(spans: Sequence[Span]) -> tuple[list[int], ...]:
-    return [*range(len(spans))], *(list(column) for column in zip(*spans, strict=True))
+def _columns(spans: Sequence[Span]) -> tuple[str, ...]:
+    return _array(range(len(spans))), *(_array(column) for column in zip(*spans, strict=True))
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """An array as PostgreSQL reads it: the driver takes ten times as long to write one down number by number."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> int:
@@ -215,7 +243,7 @@ def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]
         return connection.exec_driver_sql(
             "DELETE FROM text_keys t USING unnest(%s::int[], %s::bigint[], %s::int[]) AS gone(key, place, text_id) "
             "WHERE t.key = gone.key AND t.place = gone.place AND t.text_id = gone.text_id",
-            tuple(list(column) for column in zip(*rows, strict=True)),
+            tuple(map(_array, zip(*rows, strict=True))),
         ).rowcount
     return connection.exec_driver_sql(
         "DELETE FROM text_keys WHERE key = ? AND place = ? AND text_id = ?", list(rows)
@@ -229,8 +257,8 @@ def fill_search(connection: Connection, text_ids: Sequence[int]) -> None:
         connection.exec_driver_sql(
             "INSERT INTO text_search "
             "SELECT text_id, strip(to_tsvector('simple', left(headline || ' ' || body, 200000))) "
-            "FROM bodies WHERE text_id = ANY(%s) ON CONFLICT DO NOTHING",
-            (list(text_ids),),
+            "FROM bodies WHERE text_id = ANY(%s::int[]) ON CONFLICT DO NOTHING",
+            (_array(text_ids),),
         )
     else:
         connection.exec_driver_sql(

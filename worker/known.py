@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, or_, select
 
-from models.dialect import one_of
-from models.tables import Article, Body, Match, Text
+from models.dialect import fingerprints, one_of
+from models.tables import Article, Match, Text
 from worker.core import match
 from worker.core.article import EPOCH, came_out
 from worker.core.cells import place
@@ -30,7 +30,6 @@ _STANDING = (
     .order_by(Text.id)
     .with_for_update()
 )
-_WORDS = select(Body.text_id, Body.words, Body.headline_words).where(one_of(Body.text_id, "ids"))
 _EDGES = select(
     Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard, Match.containment_a, Match.containment_b
 ).where(or_(one_of(Match.text_a, "ids"), one_of(Match.text_b, "ids")))
@@ -137,7 +136,7 @@ def load_words(connection: Connection, ids: Collection[int]) -> dict[int, Told]:
         return {}
     return {
         text_id: (np.frombuffer(words, dtype="<u4").astype(np.uint32, copy=False), headline_words)
-        for text_id, words, headline_words in connection.execute(_WORDS, {"ids": sorted(ids)})
+        for text_id, words, headline_words in fingerprints(connection, sorted(ids))
     }
 
 
