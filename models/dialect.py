@@ -54,16 +54,30 @@ def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[
     return [(row[0], row[1], row[2]) for row in found]
 
 
-def insert_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows none of which is there, as the driver takes them: what SQLAlchemy adds costs as much again."""
+def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows none of which is there, values converted as SQLAlchemy does; the rest of it takes as long again."""
+    columns = [model.__table__.c[name] for name in names]
+    converters = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in columns]
+    for at, convert in enumerate(converters):
+        if convert is not None:
+            rows = [(*row[:at], convert(row[at]), *row[at + 1 :]) for row in rows]
+    listed = f"{model.__tablename__} ({', '.join(column.name for column in columns)})"
     if connection.dialect.name == "postgresql":
-        with _copying(connection, f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+        with _copying(connection, f"COPY {listed} FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
     else:
-        marks = ", ".join("?" * len(names))
-        statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
-        connection.exec_driver_sql(statement, list(rows))
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {listed} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+def new_ids(connection: Connection, table: str, count: int) -> list[int]:
+    """Ids for so many new rows of a table, which nobody else is given."""
+    if connection.dialect.name == "postgresql":
+        query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        return [row[0] for row in connection.exec_driver_sql(query, (table, count))]
+    last = connection.exec_driver_sql(f"SELECT max(id) FROM {table}").scalar() or 0  # noqa: S608 - our own name
+    return list(range(last + 1, last + 1 + count))
 
 
 def update_all(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

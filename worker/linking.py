@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 from sqlalchemy.orm import aliased
@@ -294,7 +293,7 @@ def _write_matches(
         connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in stored])
     rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
     if rows:
-        insert_rows(connection, "matches", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        insert_rows(connection, Match, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def _edge(pair: Pair, link: _Link) -> Edge:
@@ -308,10 +307,6 @@ def _turned(two: tuple[Any, Any], pair: Pair, link: _Link) -> tuple[Any, Any]:
     return two if link.first == pair[0] else (two[1], two[0])
 
 
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
 def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
     evidence = link.evidence
     return {
@@ -320,8 +315,8 @@ def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
         **_edge(pair, link)._asdict(),
         "shared_words": evidence.shared_words,
         "longest_passage": evidence.longest_passage,
-        "passages": _json([[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages]),
-        "reasons": _json(link.decision.reasons),
+        "passages": [[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages],
+        "reasons": list(link.decision.reasons),
         "shared_keys": None if link.keys is None else link.shared,
         "firm": link.firm,
         "index_version": index_version,

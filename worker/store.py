@@ -10,15 +10,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select, update
 
-from models.dialect import Postings, add_postings, insert_new, insert_postings, insert_rows, lock_store, one_of
+from models.dialect import Postings, add_postings, insert_new, insert_postings, insert_rows, lock_store, new_ids, one_of
 from models.tables import Article as ArticleRow
-from models.tables import Body, Text
+from models.tables import Body, Text, Unsearched
 from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
@@ -130,8 +131,8 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
         headline_words = one.fingerprint.headline_words
         bodies.append((text_id, one.article.headline, one.article.text, stored_words(one), headline_words))
     if bodies:
-        insert_rows(connection, "bodies", ("text_id", "headline", "body", "words", "headline_words"), bodies)
-        insert_rows(connection, "unsearched", ("text_id",), [(text_id,) for text_id in told])
+        insert_rows(connection, Body, ("text_id", "headline", "body", "words", "headline_words"), bodies)
+        insert_rows(connection, Unsearched, ("text_id",), [(text_id,) for text_id in told])
     again = by_digest.keys() - new.keys()
     if not again:
         return Texts(new, told)
@@ -201,7 +202,7 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Text
     known = set(texts.ids.values()) - texts.new.keys()
     stored = connection.execute(_BODIES, {"ids": sorted(known)}) if known else ()
     bodies = {**texts.new, **{row.text_id: row.body for row in stored}}
-    rows = {}
+    rows: dict[bytes, dict[str, Any]] = {}
     for one in reversed(batch):  # of two in one batch the first stays, as it would over two batches
         prepared, article = one.prepared, one.prepared.article
         text_id = texts.ids[prepared.fingerprint.digest]
@@ -228,14 +229,23 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Text
             "text": None if article.text == bodies[text_id] else article.text,
             "metadata": dict(article.metadata),
         }
-    inserted = insert_new(connection, ArticleRow).returning(ArticleRow.key, ArticleRow.id, ArticleRow.text_id)
-    fresh = list(connection.execute(inserted, [rows[key] for key in sorted(rows)]))
-    new = {row.key: row.id for row in fresh}
+    # Of a new text nobody else can have stored an article; of others somebody may be just about to.
+    of_new = [rows[key] for key in sorted(rows) if rows[key]["text_id"] in texts.new]
+    of_others = [rows[key] for key in sorted(rows) if rows[key]["text_id"] not in texts.new]
+    new = dict(zip((row["key"] for row in of_new), new_ids(connection, "articles", len(of_new)), strict=True))
+    if of_new:
+        told = [(new[row["key"]], *row.values()) for row in of_new]
+        insert_rows(connection, ArticleRow, ("id", *of_new[0]), told)
+    grown = set()
+    if of_others:
+        inserted = insert_new(connection, ArticleRow).returning(ArticleRow.key, ArticleRow.id, ArticleRow.text_id)
+        for row in connection.execute(inserted, of_others):
+            new[row.key] = row.id
+            grown.add(row.text_id)
     _hear_of(connection, batch, new)
-    grown = sorted({row.text_id for row in fresh} & known)
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
-        connection.execute(_GROWN, {"ids": grown})
+        connection.execute(_GROWN, {"ids": sorted(grown)})
     return new
 
 
