@@ -82,8 +82,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One read transaction."""
-    with engine.connect() as connection, connection.begin():
+    """One read transaction: all of it sees the database as it was at one moment."""
+    postgres = engine.dialect.name == "postgresql"  # SQLite's always do
+    options = {"isolation_level": "REPEATABLE READ"} if postgres else {}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 

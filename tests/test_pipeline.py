@@ -177,6 +177,44 @@ def test_workers_that_halve_each_others_cells_end_with_the_same_stories(
             assert miscounted(connection) == []
 
 
+@pytest.mark.parametrize("size", [1, 2, 128])
+def test_what_another_worker_does_between_any_two_transactions_leaves_no_trace(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Before every transaction of linking another article comes in and is linked: the stories are the same."""
+    monkeypatch.setattr(cells, "CELL", size)
+    monkeypatch.setattr(cells, "RARE", min(size, cells.RARE))
+    monkeypatch.setattr(pipeline, "CHUNK", 8)
+    records = corpus() + serial()
+    with opened(f"sqlite:///{tmp_path / 'alone.db'}") as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "all.jsonl", records))
+        alone = exported(engine)
+    with opened(database_url) as (engine, pipe):
+        others = [write_jsonl(tmp_path / f"other-{at}.jsonl", [one]) for at, one in enumerate(records[1::2])]
+        busy = False
+
+        def meanwhile(original: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                nonlocal busy
+                if others and not busy:
+                    busy = True
+                    ingest(pipe, others.pop(0))
+                    busy = False
+                return original(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in ("transact", "look"):
+                patch.setattr(linking, name, meanwhile(getattr(linking, name)))
+            ingest(pipe, write_jsonl(tmp_path / "mine.jsonl", records[::2]))
+        for file in others:
+            ingest(pipe, file)
+        assert exported(engine) == alone
+        with reading(engine) as connection:
+            assert miscounted(connection) == []
+
+
 class PlugPulledError(Exception):
     """Stands for the death of the process."""
 

@@ -20,6 +20,7 @@ _FIRM = tuple(
 )
 
 Pair = tuple[int, int]
+Texts = NDArray[np.int64]
 Halved = Mapping[int, Collection[int]]
 """Key -> its cells that were halved. A key that has none is rare and leads to all texts that have it."""
 
@@ -38,10 +39,14 @@ class Seen:
 
     halved: dict[int, set[int]] | None = None
     """Of all keys. That another worker halves more meanwhile is noticed when the matches are written."""
-    whole: dict[int, NDArray[np.int64]] | None = None
+    whole: dict[int, Texts] | None = None
     """Rare key -> all texts that have it."""
-    spans: dict[Span, NDArray[np.int64]] = field(default_factory=dict)
+    spans: dict[Span, Texts] = field(default_factory=dict)
     """Of other keys: the texts in a cell."""
+    before: dict[int, Texts] = field(default_factory=dict)
+    """Of keys whose cells were halved since: the texts they led to when first asked. What came in later is left out,
+    all of it: of a text seen by half its keys nobody could say what they count, and it finds those of this round by
+    itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +92,14 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
 
     spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
     asked = [span for span in spans if span not in seen.spans]
-    seen.spans |= dict.fromkeys(asked, np.empty(0, np.int64))
-    seen.spans |= {asked[number]: listed for number, listed in _parsed(postings_within(connection, asked))}
-    overfull |= {
-        (span[0], cell) for span, cell in spans.items() if len(seen.spans[span]) > cells.CELL and span[1] < span[2]
-    }
+    read = dict(_parsed(postings_within(connection, asked)))
+    nothing: Texts = np.empty(0, np.int64)
+    for at, span in enumerate(asked):
+        listed = read.get(at, nothing)
+        if len(listed) > cells.CELL and span[1] < span[2]:
+            overfull.add((span[0], spans[span]))
+        before = seen.before.get(span[0])
+        seen.spans[span] = listed if before is None else listed[np.isin(listed, before)]
     if overfull:
         return Found(np.empty((0, 4), np.int64), halved, overfull)
     others[:, 2] += len(lists)
@@ -117,7 +125,7 @@ def _spans(
     return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(leads, np.int64).reshape(-1, 3)
 
 
-def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.int64]]]:
+def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, Texts]]:
     """Rows of a number and ids with commas between, the ids parsed all at once."""
     if not rows:
         return []
@@ -128,8 +136,17 @@ def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, NDArray[np.i
 
 def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -> None:
     """Have `seen` know that cells were halved."""
-    keys = sorted({key for key, _ in overfull})
-    seen.halved = (seen.halved or {}) | halved_cells(connection, keys)
+    for key, cell in overfull:
+        led = (seen.whole or {})[key] if cell == cells.FREQUENT else seen.spans.pop((key, *cells.bounds(cell)))
+        known = seen.before.get(key)
+        seen.before[key] = led if known is None else np.union1d(known, led)
+    seen.halved = (seen.halved or {}) | halved_cells(connection, sorted({key for key, _ in overfull}))
+    rare = sorted(key for key, cell in overfull if cell == cells.FREQUENT and key not in seen.halved)
+    if rare:  # after all: some of it was pruned in the meantime
+        now = dict(_parsed(postings(connection, rare)))
+        seen.whole = (seen.whole or {}) | {
+            key: np.intersect1d(now.get(key, np.empty(0, np.int64)), seen.before[key]) for key in rare
+        }
 
 
 @dataclass(frozen=True, slots=True)
