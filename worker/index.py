@@ -43,10 +43,6 @@ class Seen:
     """Rare key -> all texts that have it."""
     spans: dict[Span, Texts] = field(default_factory=dict)
     """Of other keys: the texts in a cell."""
-    before: dict[int, Texts] = field(default_factory=dict)
-    """Of keys whose cells were halved since: the texts they led to when first asked. What came in later is left out,
-    all of it: of a text seen by half its keys nobody could say what they count, and it finds those of this round by
-    itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +94,7 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
         listed = read.get(at, nothing)
         if len(listed) > cells.CELL and span[1] < span[2]:
             overfull.add((span[0], spans[span]))
-        before = seen.before.get(span[0])
-        seen.spans[span] = listed if before is None else listed[np.isin(listed, before)]
+        seen.spans[span] = listed
     if overfull:
         return Found(np.empty((0, 4), np.int64), halved, overfull)
     others[:, 2] += len(lists)
@@ -137,16 +132,12 @@ def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, Texts]]:
 def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -> None:
     """Have `seen` know that cells were halved."""
     for key, cell in overfull:
-        led = (seen.whole or {})[key] if cell == cells.FREQUENT else seen.spans.pop((key, *cells.bounds(cell)))
-        known = seen.before.get(key)
-        seen.before[key] = led if known is None else np.union1d(known, led)
+        seen.spans.pop((key, *cells.bounds(cell)), None)
     seen.halved = (seen.halved or {}) | halved_cells(connection, sorted({key for key, _ in overfull}))
     rare = sorted(key for key, cell in overfull if cell == cells.FREQUENT and key not in seen.halved)
     if rare:  # after all: some of it was pruned in the meantime
-        now = dict(_parsed(postings(connection, rare)))
-        seen.whole = (seen.whole or {}) | {
-            key: np.intersect1d(now.get(key, np.empty(0, np.int64)), seen.before[key]) for key in rare
-        }
+        none = dict.fromkeys(rare, np.empty(0, np.int64))
+        seen.whole = (seen.whole or {}) | none | dict(_parsed(postings(connection, rare)))
 
 
 @dataclass(frozen=True, slots=True)

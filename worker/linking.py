@@ -26,7 +26,7 @@ from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
 from worker.core.verify import Told, promising, verify
 from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells, look_again
-from worker.known import Edge, Fresh, Known, component, load, load_words, lock
+from worker.known import Edge, Fresh, Known, component, load, load_words, lock, matched
 from worker.regroup import regroup
 
 _TWIN = aliased(Article)
@@ -73,6 +73,8 @@ class _Plan:
     halved: Halved
     near: set[int]
     """The targets, and what they are linked to or versions of."""
+    before: set[Pair]
+    """The matches that targets had when the index was first asked."""
 
 
 def link(
@@ -95,8 +97,9 @@ def link(
 
 def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
     seen = Seen()
+    before: set[Pair] = set()
     while True:
-        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen))
+        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen, before=before))
         if isinstance(plan, _Plan):
             return plan
         transact(engine, partial(_halve, overfull=plan))
@@ -124,9 +127,16 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
 
 
 def _gather(
-    connection: Connection, targets: list[int], window: int | None, fresh: Mapping[int, Fresh], seen: Seen
+    connection: Connection,
+    targets: list[int],
+    window: int | None,
+    fresh: Mapping[int, Fresh],
+    seen: Seen,
+    before: set[Pair],
 ) -> _Plan | set[Pair]:
     """Read and decide; or say which cells of the index are overfull and have to be halved first."""
+    if seen.whole is None:
+        before |= matched(connection, targets)
     others = [text for text in targets if text not in fresh]
     texts = load(connection, others) | {text: one.known for text, one in fresh.items()}
     told = load_words(connection, others)
@@ -157,7 +167,7 @@ def _gather(
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
-    return _Plan(targets, texts, compared, links, found.halved, near)
+    return _Plan(targets, texts, compared, links, found.halved, near, before)
 
 
 def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[int, Told]) -> NDArray[np.int32]:
@@ -207,7 +217,8 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     """Write what was decided, but not of texts that changed since; return the targets among those, to be linked again.
 
     A text that changed is owed its links by whoever changed it, and those were not looked for before all of this plan's
-    texts were there to be found.
+    texts were there to be found. A target that another worker has linked meanwhile counts as changed: of what came in
+    while the index was read, some keys may have been seen and others not, and that worker saw them all.
     """
     lock_links(connection, alone=False)
     members, edges = component(connection, plan.near)
@@ -219,6 +230,7 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     if not members <= standing.keys():
         raise _GroundMovedError
     same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}
+    same -= {text for pair in edges if pair not in plan.before for text in pair} & set(plan.targets)
     links = _still_led_to(connection, plan, same)
     numbers = zip(edges, _numbers(edges), strict=True)
     stale = [pair for pair, number in numbers if number in plan.compared and same.issuperset(pair)]
