@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -14,23 +13,27 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 STORING_LOCK = 0x73746F72
 LINKING_LOCK = 0x6C696E6B
 """The same numbers for every newsfold, in PostgreSQL's advisory locks."""
 
-_COPIED = np.dtype(
-    [("fields", ">i2"), ("key_size", ">i4"), ("key", ">i4"), ("place_size", ">i4"), ("place", ">i8"),
-     ("text_size", ">i4"), ("text", ">i4")]
-)  # fmt: skip
+_COPIED = [
+    ("fields", ">i2"), ("key_size", ">i4"), ("key", ">i4"), ("place_size", ">i4"), ("place", ">i8"),
+    ("text_size", ">i4"), ("text", ">i4"),
+]  # fmt: skip
 """A row of `text_keys` in PostgreSQL's binary COPY: each field after its size."""
 
 
 class Postings(NamedTuple):
     """Rows of the candidate index, in its order."""
 
-    keys: NDArray[np.int32]
-    places: NDArray[np.int64]
-    texts: NDArray[np.int64]
+    keys: "NDArray[np.int32]"
+    places: "NDArray[np.int64]"
+    texts: "NDArray[np.int64]"
 
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -80,12 +83,14 @@ def new_ids(connection: Connection, table: str, count: int) -> list[int]:
     return list(range(last + 1, last + 1 + count))
 
 
-def update_all(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Update rows by their `id`, which comes last in each, as the driver takes them."""
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    values = ", ".join(f"{name} = {mark}" for name in names)
+def update_rows(connection: Connection, model: Any, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Update rows by their primary key, which comes last in each, with values as the driver takes them."""
     if rows:
-        connection.exec_driver_sql(f"UPDATE {table} SET {values} WHERE id = {mark}", list(rows))  # noqa: S608
+        mark = "%s" if connection.dialect.name == "postgresql" else "?"
+        values = ", ".join(f"{name} = {mark}" for name in names)
+        (key,) = model.__table__.primary_key
+        statement = f"UPDATE {model.__tablename__} SET {values} WHERE {key.name} = {mark}"  # noqa: S608 - our own names
+        connection.exec_driver_sql(statement, sorted(rows, key=itemgetter(-1)))
 
 
 def one_of(column: Any, values: Sequence[int] | str) -> ColumnElement[bool]:
@@ -154,6 +159,8 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
 def insert_postings(connection: Connection, postings: Postings) -> None:
     """Insert postings of new texts in bulk: none of them is there, and each is given once."""
     if connection.dialect.name == "postgresql":
+        import numpy as np  # reading commands do without, and start the sooner
+
         # Binary COPY takes them as they lie in memory; as parameters they took longer to write down than to store.
         copied = np.empty(len(postings.keys), _COPIED)
         copied["fields"], copied["key_size"], copied["place_size"], copied["text_size"] = 3, 4, 8, 4

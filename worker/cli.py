@@ -171,7 +171,7 @@ def search(words: tuple[str, ...], limit: int, json_: bool) -> None:
         waiting = queries.unsearched(connection)
     emit(found) if json_ else show.stories(found)
     if waiting:
-        click.echo(f"{waiting:,} new texts cannot be searched yet: workers fill the search every few seconds", err=True)
+        click.echo(f"{waiting:,} new texts cannot be searched yet: workers see to it when no file waits", err=True)
 
 
 @cli.command()

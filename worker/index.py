@@ -35,7 +35,10 @@ class Posted:
 
 @dataclass(slots=True)
 class Seen:
-    """What was read of the index for some texts."""
+    """What was read for some texts, at first."""
+
+    matched: set[Pair] | None = None
+    """The matches they had."""
 
     halved: dict[int, set[int]] | None = None
     """Of all keys. That another worker halves more meanwhile is noticed when the matches are written."""

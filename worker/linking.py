@@ -97,9 +97,8 @@ def link(
 
 def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
     seen = Seen()
-    before: set[Pair] = set()
     while True:
-        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen, before=before))
+        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen))
         if isinstance(plan, _Plan):
             return plan
         transact(engine, partial(_halve, overfull=plan))
@@ -132,11 +131,10 @@ def _gather(
     window: int | None,
     fresh: Mapping[int, Fresh],
     seen: Seen,
-    before: set[Pair],
 ) -> _Plan | set[Pair]:
     """Read and decide; or say which cells of the index are overfull and have to be halved first."""
-    if seen.whole is None:
-        before |= matched(connection, targets)
+    if seen.matched is None:
+        seen.matched = matched(connection, targets)
     others = [text for text in targets if text not in fresh]
     texts = load(connection, others) | {text: one.known for text, one in fresh.items()}
     told = load_words(connection, others)
@@ -167,7 +165,7 @@ def _gather(
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
-    return _Plan(targets, texts, compared, links, found.halved, near, before)
+    return _Plan(targets, texts, compared, links, found.halved, near, seen.matched)
 
 
 def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[int, Told]) -> NDArray[np.int32]:
@@ -221,12 +219,9 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     while the index was read, some keys may have been seen and others not, and that worker saw them all.
     """
     lock_links(connection, alone=False)
-    members, edges = component(connection, plan.near)
-    standing = lock(connection, members)
-    if standing.keys() != members:  # pruned
-        members, edges = component(connection, plan.near & standing.keys())
-    elif connection.dialect.name == "postgresql":  # on SQLite nobody else can have written
-        members, edges = component(connection, members)
+    standing = lock(connection, component(connection, plan.near)[0])
+    # As it is now that nobody else can change it; what was pruned is not among those locked.
+    members, edges = component(connection, plan.near & standing.keys())
     if not members <= standing.keys():
         raise _GroundMovedError
     same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.dialect import delete_postings, lock_links, lock_store, one_of
+from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
 from models.engine import look, transact
 from models.tables import Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
 from worker.core import cells
@@ -35,7 +35,7 @@ from worker.core.fingerprint import DEFAULT_SEED, index_keys
 from worker.known import component, load, load_words, lock
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
-from worker.regroup import regroup, update_rows
+from worker.regroup import regroup
 from worker.store import stored_words
 
 SLICE = 50_000
@@ -265,8 +265,8 @@ def _change(connection: Connection, speaks: dict[int, int]) -> None:
     for row in connection.execute(told.where(one_of(Article.text_id, sorted(speaks)))):
         own = stored_words(prepare(article_of(row), None, stock))
         words[row.text_id] = min(own, words.get(row.text_id, own))
-    update_rows(connection, Text, [{"id": i, "article_id": article} for i, article in speaks.items()])
-    update_rows(connection, Body, [{"text_id": i, "words": own} for i, own in words.items()])
+    update_rows(connection, Text, ("article_id",), [(article, text) for text, article in speaks.items()])
+    update_rows(connection, Body, ("words",), [(own, text) for text, own in words.items()])
     again = {"revision": Text.revision + 1, "linked": False}
     connection.execute(update(Text).where(one_of(Text.id, sorted(speaks))).values(again))
 

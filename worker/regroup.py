@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from models.dialect import one_of, update_all
-from models.tables import Article, Body, Story, StoryChange, StoryRedirect, Text
+from models.dialect import one_of, update_rows
+from models.tables import Article, Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
 from worker.core.normalise import agency
 from worker.known import Edge, Known, Place, Standing
@@ -110,7 +109,7 @@ def _write_stories(
         for story_id, text_id in elected.items()
         if canonical_of.get(story_id, text_id) != text_id
     ]
-    update_rows(connection, Story, moved)
+    update_rows(connection, Story, ("canonical_text_id",), [(row["canonical_text_id"], row["id"]) for row in moved])
     now_in = {texts[digest].id: place[0] for digest, place in places.items()}
     stood_for = canonical_of | {
         text.story: text.id
@@ -141,9 +140,9 @@ def _write_places(
     """Write where texts stand now, as far as that is news."""
     news = [(text, places[digest]) for digest, text in texts.items()]
     all_of_it = [(*now, text.known.article_id, True, text.id) for text, now in news if text.id in linked]
-    update_all(connection, "texts", (*_PLACE, "article_id", "linked"), sorted(all_of_it, key=itemgetter(-1)))
+    update_rows(connection, Text, (*_PLACE, "article_id", "linked"), all_of_it)
     moved = [(*now, text.id) for text, now in news if text.id not in linked and text.place != now]
-    update_all(connection, "texts", _PLACE, sorted(moved, key=itemgetter(-1)))
+    update_rows(connection, Text, _PLACE, moved)
 
 
 def _member_changes(now: NewPlace, text: Placed, leads: Mapping[int, int]) -> Iterator[dict[str, Any]]:
@@ -212,15 +211,6 @@ def _public_ids(
         for row in connection.execute(made, [{"canonical_text_id": text_id} for text_id in by_canonical]):
             given[by_canonical[row.canonical_text_id]] = row.id
     return [given[number] for number in range(len(stories))]
-
-
-def update_rows(connection: Connection, table: type[Text | Story | Body], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update rows by their first column, the primary key."""
-    if rows:
-        key, *names = rows[0]
-        values: dict[str, Any] = {name: bindparam(name) for name in names}
-        statement = update(table).where(getattr(table, key) == bindparam("row")).values(values)
-        connection.execute(statement, [{"row": row[key], **{name: row[name] for name in names}} for row in rows])
 
 
 def _redirect(connection: Connection, old: int, new: int) -> None:

@@ -26,6 +26,12 @@ BIAS: Final = -11.263
 SAME_ITEM: Final = 4.0
 """What it adds that both are the same item of one source."""
 
+# Where each of the limits stands that say what is firm (`worker.core.match.FIRM`).
+LEAD_LEAST: Final = 0
+NEARLY_ALL: Final = 1
+EDITED: Final = 2
+SAME_HEADLINE: Final = 3
+
 _UNKNOWN_HOURS: Final = 6.0
 _HOURS_CAP: Final = 720.0
 _NO_HEADLINE: Final = 0.4
@@ -102,8 +108,9 @@ def could_be_firm(
     words of the shorter headline, and how many of them both have.
     """
     apart = longer - shared
-    same_headline = headline > 0 and headline_shared >= firm[3] * headline
-    return lead >= firm[0] or contained >= firm[1] or apart <= firm[2] * longer or same_headline
+    same_headline = headline > 0 and headline_shared >= firm[SAME_HEADLINE] * headline
+    shares_most = lead >= firm[LEAD_LEAST] or contained >= firm[NEARLY_ALL]
+    return shares_most or apart <= firm[EDITED] * longer or same_headline
 
 
 def weigh(terms: tuple[float, ...], weights: Any, bias: float) -> float:

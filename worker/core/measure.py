@@ -26,7 +26,7 @@ from worker.core.alignment import (
     VOCABULARY,
     align,
 )
-from worker.core.features import Counts
+from worker.core.features import EDITED, LEAD_LEAST, NEARLY_ALL, SAME_HEADLINE, Counts
 from worker.core.kernel import compiled
 from worker.core.overlap import (
     CONTAINMENT,
@@ -53,12 +53,6 @@ from worker.core.tables import (
     stock_key,
     word_place,
 )
-
-# Where each of the limits stands that say what is firm.
-LEAD_LEAST: Final = 0
-NEARLY_ALL: Final = 1
-EDITED: Final = 2
-SAME_HEADLINE: Final = 3
 
 LEAD: Final = 30
 LONG_HEADLINE: Final = 64
