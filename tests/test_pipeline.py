@@ -215,6 +215,31 @@ def test_what_another_worker_does_between_any_two_transactions_leaves_no_trace(
             assert miscounted(connection) == []
 
 
+def test_an_earlier_appearance_that_comes_in_between_reading_and_writing_is_not_overlooked(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linked by what was read before, the edited copy would lead the story; by then the wire is known to be earlier."""
+    wire, copy, edit, _ = family(3)
+    late = wire | {"published_at": "2026-04-04T15:00:00Z"}
+    early = copy | {"published_at": "2026-04-04T01:00:00Z"}
+    with opened(f"sqlite:///{tmp_path / 'alone.db'}") as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "all.jsonl", [early, late, edit]))
+        alone = exported(engine)
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "late.jsonl", [late]))
+        between = [write_jsonl(tmp_path / "early.jsonl", [early])]
+        original = linking._applied
+
+        def applied(*args: Any) -> Any:
+            if between:
+                ingest(pipe, between.pop())
+            return original(*args)
+
+        monkeypatch.setattr(linking, "_applied", applied)
+        ingest(pipe, write_jsonl(tmp_path / "edit.jsonl", [edit]))
+        assert exported(engine) == alone
+
+
 class PlugPulledError(Exception):
     """Stands for the death of the process."""
 
