@@ -19,12 +19,12 @@ import migrations
 from models.engine import open_engine
 from tests import proofs
 from tests.chaos import Blows, Chaos
-from tests.conduct import exported, opened, records, rows, write_jsonl
+from tests.conduct import exported, ingest, opened, records, rows, write_jsonl
 from tests.fleet import COMMAND, Fleet, crash_postgres, ended, fleet_on, lose_redis, put, put_each
 from tests.servers import PostgresServer, RedisServer, free_port
 from worker import app as root
 from worker import inbox as boxes
-from worker import pipeline, tasks, watch
+from worker import pipeline, searching, tasks, watch
 from worker.commands import supervise
 from worker.inbox import Inbox
 from worker.pulse import handed_down
@@ -176,6 +176,32 @@ def test_a_batch_that_is_lost_again_and_again_is_sent_again_at_growing_intervals
                 times.append(now)
             now += 1.0
     assert [b - a for a, b in pairwise(times)][:5] == [5.0, 10.0, 20.0, 30.0, 30.0]
+
+
+def test_the_search_is_told_while_no_file_waits_and_in_a_backlog_every_five_minutes(
+    box: Inbox, sqlite_url: str, tmp_path: Path, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    told: list[float] = []
+    monkeypatch.setattr(root, "queue_length", lambda: 10_000)
+    monkeypatch.setattr(watch, "monotonic", lambda: now)
+    monkeypatch.setattr(tasks.search, "delay", lambda: told.append(now))
+    with opened(sqlite_url) as (engine, pipe):
+        watcher = Watcher(box, engine, 0.0)
+        watcher.sweep()
+        assert told == []  # it knows everything
+        ingest(pipe, write_jsonl(tmp_path / "few.jsonl", records(range(2))))
+        watcher.sweep()
+        assert told == [1000.0]
+        batch = claimed(box, 1)
+        for _ in range(650):
+            now += 1.0
+            watcher.sweep()
+        assert told == [1000.0, 1300.0, 1600.0]
+        assert boxes.claimed_batches(box) == [batch]
+        searching.fill(engine)
+        watcher.sweep()
+        assert told == [1000.0, 1300.0, 1600.0]
 
 
 def test_a_big_file_is_worked_off_in_slices_with_the_same_result(
