@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,14 +26,6 @@ _COPIED = [
     ("text_size", ">i4"), ("text", ">i4"),
 ]  # fmt: skip
 """A row of `text_keys` in PostgreSQL's binary COPY: each field after its size."""
-
-
-class Postings(NamedTuple):
-    """Rows of the candidate index, in its order."""
-
-    keys: "NDArray[np.int32]"
-    places: "NDArray[np.int64]"
-    texts: "NDArray[np.int64]"
 
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -156,34 +148,33 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
         yield copy
 
 
-def insert_postings(connection: Connection, postings: Postings) -> None:
-    """Insert postings of new texts in bulk: none of them is there, and each is given once."""
+def insert_postings(
+    connection: Connection, keys: "NDArray[np.int32]", places: "NDArray[np.int64]", texts: "NDArray[np.int32]"
+) -> None:
+    """Enter postings in the candidate index in bulk, given in its order; none of them is there."""
     if connection.dialect.name == "postgresql":
         import numpy as np  # reading commands do without, and start the sooner
 
         # Binary COPY takes them as they lie in memory; as parameters they took longer to write down than to store.
-        copied = np.empty(len(postings.keys), _COPIED)
+        copied = np.empty(len(keys), _COPIED)
         copied["fields"], copied["key_size"], copied["place_size"], copied["text_size"] = 3, 4, 8, 4
-        copied["key"], copied["place"], copied["text"] = postings.keys, postings.places, postings.texts
+        copied["key"], copied["place"], copied["text"] = keys, places, texts
         with _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
     else:
-        rows = zip(postings.keys.tolist(), postings.places.tolist(), postings.texts.tolist(), strict=True)
+        rows = zip(keys.tolist(), places.tolist(), texts.tolist(), strict=True)
         connection.exec_driver_sql("INSERT INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", list(rows))
 
 
-def add_postings(connection: Connection, postings: Postings) -> None:
-    """Insert postings in bulk, passing over those already there."""
-    columns = postings.keys.tolist(), postings.places.tolist(), postings.texts.tolist()
+def halved_cells(connection: Connection, keys: Sequence[int]) -> list[tuple[int, int]]:
+    """Read (key, cell) of the halved cells of these keys."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "INSERT INTO text_keys (key, place, text_id) "
-            "SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[]) ON CONFLICT DO NOTHING",
-            tuple(map(_array, columns)),
-        )
-    else:
-        rows = list(zip(*columns, strict=True))
-        connection.exec_driver_sql("INSERT OR IGNORE INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", rows)
+        held = "SELECT key, cell FROM halved_cells WHERE key = ANY(%s::int[])"
+        found = connection.exec_driver_sql(held, (_array(keys),))
+    else:  # a join asks key by key; IN would sort them first
+        held = "SELECT h.key, h.cell FROM json_each(?) AS asked CROSS JOIN halved_cells AS h ON h.key = asked.value"
+        found = connection.exec_driver_sql(held, (str(list(keys)),))
+    return [(row[0], row[1]) for row in found]
 
 
 Span = tuple[int, int, int]
@@ -191,23 +182,21 @@ Span = tuple[int, int, int]
 
 
 def postings(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str]]:
-    """Read the candidate index: (key, texts) of those keys that are posted more than once.
+    """Read the candidate index: (key, texts) of those keys that are posted.
 
     The texts' ids are one string, with commas between: most of the time went into making rows.
     """
     if connection.dialect.name == "postgresql":
         held = "SELECT key, string_agg(text_id::text, ',') FROM text_keys WHERE key = ANY(%s::int[])"
-        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (_array(keys),))
+        found = connection.exec_driver_sql(f"{held} GROUP BY key", (_array(keys),))
     else:
         held = "SELECT key, group_concat(text_id) FROM text_keys WHERE key IN (SELECT value FROM json_each(?))"
-        found = connection.exec_driver_sql(f"{held} GROUP BY key HAVING count(*) > 1", (str(list(keys)),))
+        found = connection.exec_driver_sql(f"{held} GROUP BY key", (str(list(keys)),))
     return [(row[0], row[1]) for row in found]
 
 
 def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, str]]:
-    """Read parts of the candidate index: (number of the span, texts) of those in which two are posted."""
-    if not spans:
-        return []
+    """Read parts of the candidate index: (number of the span, texts) of those in which any are posted."""
     if connection.dialect.name == "postgresql":
         held = f"SELECT s.number, p.texts FROM {_SPANS_POSTGRESQL}"  # noqa: S608 - our own words
         texts = (
@@ -215,13 +204,13 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple
             "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
         )
         found = connection.exec_driver_sql(
-            f"{held} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 1", _columns(spans)
+            f"{held} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 0", _columns(spans)
         )
     else:
         found = connection.exec_driver_sql(
             _SPANS_SQLITE + "SELECT s.number, group_concat(t.text_id) "
             "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last "
-            "GROUP BY s.number HAVING count(*) > 1",
+            "GROUP BY s.number",
             (str([list(span) for span in spans]),),
         )
     return [(row[0], row[1]) for row in found]
@@ -229,8 +218,6 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple
 
 def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
     """Read parts of the candidate index posting by posting: (number of the span, place, text)."""
-    if not spans:
-        return []
     held = "SELECT s.number, t.place, t.text_id FROM "
     where = "CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
     if connection.dialect.name == "postgresql":

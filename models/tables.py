@@ -178,6 +178,19 @@ class TextKey(Base):
     text_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
+class PostingRun(Base):
+    """Postings that are not in `text_keys` yet, some thousands in a row (`worker.postings`)."""
+
+    __tablename__ = "posting_runs"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """Drawn at random: processes keep runs by it."""
+    shard: Mapped[int]
+    postings: Mapped[int]
+    data: Mapped[bytes]
+    """Sorted, column by column (`worker.core.runs.pack`)."""
+
+
 class HalvedCell(Base):
     """A cell of a common key that held too many texts and was halved (`worker.core.cells`)."""
 

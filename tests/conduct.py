@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 import migrations
 from models.engine import open_engine, reading
-from models.tables import Match
+from models.tables import Match, TextKey
 from worker.commands.export import lines
 from worker.core.candidates import counts
 from worker.core.cells import leads
@@ -20,6 +20,7 @@ from worker.index import halved_cells
 from worker.known import load, load_words
 from worker.parsing import parse_with_format
 from worker.pipeline import Outcome, Pipeline, describe
+from worker.postings import recent
 
 TOWNS = ("Orrin", "Velden", "Haskerley", "Port Amsel", "Dunmarrow", "Kestrel Bay", "Lower Fenn", "Sarnholm")
 WORDS = """
@@ -51,6 +52,15 @@ def parse_lines_here(stream: BinaryIO, name: str) -> Iterator[bytes]:
     """What `worker.sandbox.parse_lines` yields, parsed in this process: a child takes its time to start."""
     for found in parse_with_format(stream, name):
         yield orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def posted(engine: Engine) -> list[tuple[int, int, int]]:
+    """Everything in the candidate index, wherever it is kept: (key, place, text), ascending."""
+    with reading(engine) as connection:
+        found = [tuple(row) for row in connection.execute(select(TextKey.key, TextKey.place, TextKey.text_id))]
+        for run in recent(connection):
+            found += zip(*(column.tolist() for column in run), strict=True)
+    return sorted(found)
 
 
 def miscounted(connection: Connection) -> list[tuple[int, int, int, int]]:

@@ -16,11 +16,19 @@ import pytest
 import redis
 
 from tests.servers import PostgresServer, RedisServer, create_database, drop_database
+from worker import postings
 
 
 def pytest_configure() -> None:
     """End on SIGTERM as on Ctrl-C, with the fixtures' clean-up: `timeout` and CI must not leave servers behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postings of a few texts fill a shard: nothing that a test stores would ever leave its run otherwise."""
+    for name, limit in (("SMALL", 100), ("FULL", 60), ("PIECES", 3)):
+        monkeypatch.setattr(postings, name, limit)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, event, text
 import migrations
 from models.base import Base
 from models.engine import open_engine, writing
-from tests.conduct import exported, parse_lines_here, rows
+from tests.conduct import exported, parse_lines_here, posted, rows
 from worker import parts, pipeline, tasks, watch
 from worker.core.article import Article, Rejected
 from worker.inbox import Inbox
@@ -246,14 +246,18 @@ def _wrong_rows(engine: Engine, pruned: int) -> Iterator[str]:
         "ON t.id = s.canonical_text_id AND t.story_id = s.id WHERE t.id IS NULL",
         "stories that also redirect": "SELECT count(*) AS n FROM stories "
         "WHERE id IN (SELECT old_id FROM story_redirects)",
-        "keys of texts that are not there": "SELECT count(*) AS n FROM text_keys "
-        "WHERE text_id NOT IN (SELECT id FROM texts)",
         "redirects that lead nowhere": "SELECT count(*) AS n FROM story_redirects "
         "WHERE new_id NOT IN (SELECT id FROM stories)",
     }.items():
         (row,) = rows(engine, query)
         if row["n"]:
             yield f"{row['n']} {what}"
+    keys = posted(engine)
+    if len(set(keys)) < len(keys):
+        yield f"{len(keys) - len(set(keys))} postings that are there twice"
+    strangers = {text for _, _, text in keys} - {row["id"] for row in rows(engine, "SELECT id FROM texts")}
+    if strangers:
+        yield f"keys of {len(strangers)} texts that are not there"
 
 
 # --- a life -------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ SHELL = (
     "worker.forks", "worker.loaded", "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store",
+    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store", "worker.postings",
     "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
     "worker.index", "worker.searching", "worker.regroup", "worker.rebuild", "worker.prune",
     "worker.settings", "worker.logs",

@@ -1,19 +1,20 @@
 """The candidate index: what a text's keys lead to, and the cells of common keys, halved when they overflow."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from models.dialect import Span, insert_new, one_of, places_within, postings, postings_within
+from models import dialect
+from models.dialect import Span, insert_new, one_of
 from models.tables import HalvedCell, Match
 from worker.core import cells
 from worker.core.candidates import counts, propose
+from worker.postings import places_within, texts_of, texts_within
 
-_HALVED = select(HalvedCell.key, HalvedCell.cell).where(one_of(HalvedCell.key, "keys"))
 _FIRM = tuple(
     select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None), one_of(side, "ids"))
     for side in (Match.text_a, Match.text_b)
@@ -63,8 +64,8 @@ class Found:
 def halved_cells(connection: Connection, keys: Sequence[int]) -> dict[int, set[int]]:
     """Read the halved cells of these keys."""
     found: dict[int, set[int]] = defaultdict(set)
-    for row in connection.execute(_HALVED, {"keys": keys}):
-        found[row.key].add(row.cell)
+    for key, cell in dialect.halved_cells(connection, keys):
+        found[key].add(cell)
     return found
 
 
@@ -81,7 +82,7 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
     halved = seen.halved
     if seen.whole is None:
         rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
-        seen.whole = dict(_parsed(postings(connection, rare.tolist())))
+        seen.whole = texts_of(connection, rare)
     lists = [(key, listed) for key, listed in seen.whole.items() if key not in halved]
     number = np.full(len(distinct), -1)
     number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
@@ -91,10 +92,10 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
 
     spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
     asked = [span for span in spans if span not in seen.spans]
-    read = dict(_parsed(postings_within(connection, asked)))
+    read = texts_within(connection, asked)
     nothing: Texts = np.empty(0, np.int64)
-    for at, span in enumerate(asked):
-        listed = read.get(at, nothing)
+    for span in asked:
+        listed = read.get(span, nothing)
         if len(listed) > cells.CELL and span[1] < span[2]:
             overfull.add((span[0], spans[span]))
         seen.spans[span] = listed
@@ -123,15 +124,6 @@ def _spans(
     return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(leads, np.int64).reshape(-1, 3)
 
 
-def _parsed(rows: Sequence[tuple[int, str]]) -> Iterable[tuple[int, Texts]]:
-    """Rows of a number and ids with commas between, the ids parsed all at once."""
-    if not rows:
-        return []
-    ids = np.fromstring(",".join(row[1] for row in rows), dtype=np.int64, sep=",")
-    ends = np.cumsum([row[1].count(",") + 1 for row in rows])
-    return zip([row[0] for row in rows], np.split(ids, ends[:-1]), strict=True)
-
-
 def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -> None:
     """Have `seen` know that cells were halved."""
     for key, cell in overfull:
@@ -140,7 +132,7 @@ def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -
     rare = sorted(key for key, cell in overfull if cell == cells.FREQUENT and key not in seen.halved)
     if rare:  # after all: some of it was pruned in the meantime
         none = dict.fromkeys(rare, np.empty(0, np.int64))
-        seen.whole = (seen.whole or {}) | none | dict(_parsed(postings(connection, rare)))
+        seen.whole = (seen.whole or {}) | none | texts_of(connection, np.array(rare, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +153,14 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     after = {key: set(before.get(key, ())) for key, _ in overfull}
     places: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # key -> text -> places in the cell
     keys: dict[int, set[int]] = defaultdict(set)  # text -> keys
-    listed = sorted(overfull)
-    held: dict[int, list[int]] = defaultdict(list)  # number of the cell -> places
-    for number, place, text in places_within(connection, [(key, *cells.bounds(cell)) for key, cell in listed]):
-        key, _ = listed[number]
-        places[key][text].add(place)
-        keys[text].add(key)
-        held[number].append(place)
-    for number, (key, cell) in enumerate(listed):
-        after[key].update(cells.halvings(cell, held[number]))
+    spans = {(key, cell): (key, *cells.bounds(cell)) for key, cell in overfull}
+    held: dict[Span, list[int]] = defaultdict(list)  # -> places
+    for span, place, text in places_within(connection, set(spans.values())):
+        places[span[0]][text].add(place)
+        keys[text].add(span[0])
+        held[span].append(place)
+    for (key, cell), span in spans.items():
+        after[key].update(cells.halvings(cell, held[span]))
     halving = Halving(before, after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster

@@ -24,6 +24,7 @@ from worker.core.candidates import ENOUGH, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
+from worker.core.runs import Postings, Spans, find
 from worker.core.verify import Told, promising, verify
 from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells, look_again
 from worker.known import Edge, Fresh, Known, component, load, load_words, lock, matched
@@ -120,6 +121,8 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     promising(told, pairs, np.ones(1, np.bool_))
     list(verify(told, {1: match.Profile()}, pairs))
     propose(np.array([[1, 1, 0]]), [np.array([1, 2])], [0])
+    run = Postings(np.array([1], np.int32), np.array([1]), np.array([1], np.int32))
+    find(run, Spans(np.array([1]), np.array([1]), np.array([1])))
 
 
 # --- gather -------------------------------------------------------------------------------------------------------
@@ -228,14 +231,15 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     same -= {text for pair in edges if pair not in plan.before for text in pair} & set(plan.targets)
     links = _still_led_to(connection, plan, same)
     numbers = zip(edges, _numbers(edges), strict=True)
-    stale = [pair for pair, number in numbers if number in plan.compared and same.issuperset(pair)]
+    stale = {pair for pair, number in numbers if number in plan.compared and same.issuperset(pair)}
     _write_matches(connection, links, stale, index_version)
-    edges = {pair: edge for pair, edge in edges.items() if pair not in set(stale)}
+    edges = {pair: edge for pair, edge in edges.items() if pair not in stale}
     edges |= {pair: _edge(pair, link) for pair, link in links.items()}
-    texts = {text: plan.texts[text] for text in same} | load(connection, members - same)
+    others = members - same
+    texts = {text: plan.texts[text] for text in same} | load(connection, others)
     linked = [text for text in plan.targets if text in same]
     regroup(connection, texts, standing, edges, linked=linked)
-    return [text for text in plan.targets if text in members - same]
+    return [text for text in plan.targets if text in others]
 
 
 def _still_led_to(connection: Connection, plan: _Plan, same: set[int]) -> dict[Pair, _Link]:
@@ -297,7 +301,7 @@ def _write_matches(
 ) -> None:
     """Replace what is stored of the compared pairs, and of no others: those are another worker's."""
     if stored:
-        connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in stored])
+        connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in sorted(stored)])
     rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
     if rows:
         insert_rows(connection, Match, tuple(rows[0]), [tuple(row.values()) for row in rows])

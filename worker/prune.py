@@ -29,6 +29,7 @@ from sqlalchemy import (
 from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
 from models.engine import look, transact
 from models.tables import Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
+from worker import postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
@@ -42,6 +43,9 @@ SLICE = 50_000
 """Postings looked at in a transaction."""
 BATCH = 128
 """Articles deleted in a transaction: everybody who stores or links waits so long."""
+
+DATED = 1 << cells.MIXED
+"""The first place of what has a date."""
 
 AnyRow = Row[*tuple[Any, ...]]
 Progress = Callable[[str, int], object]
@@ -97,8 +101,7 @@ def delete_before(pipe: Pipeline, cut: datetime, progress: Progress) -> Pruned:
 def count_before(engine: Engine, cut: datetime, *, deleting: bool) -> Pruned:
     """Count what the one or the other would take out at the most, changing nothing."""
     if not deleting:
-        found = select(func.count()).select_from(TextKey).where(_forgotten(cut))
-        return Pruned(postings=look(engine, lambda connection: connection.scalar(found) or 0))
+        return Pruned(postings=look(engine, partial(_count_forgotten, cut=cut)))
     doomed: dict[int, int] = {}
     articles = 0
     for ids in _old(engine, cut):
@@ -119,7 +122,8 @@ def count_before(engine: Engine, cut: datetime, *, deleting: bool) -> Pruned:
 
 def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> tuple[int | None, int]:
     """Delete from the next keys; return the last of them, None if there are no more, and how many postings went."""
-    lock_store(connection, alone=True)  # or whoever stores the same postings again meets us halfway: a deadlock
+    lock_store(connection, alone=True)
+    postings.settle(connection)
     here: ColumnElement[bool] = true() if after is None else TextKey.key > after
     ahead = select(TextKey.key).where(here).order_by(TextKey.key).offset(SLICE).limit(1)
     last = connection.scalar(ahead)
@@ -130,10 +134,24 @@ def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> t
 
 def _forgotten(cut: datetime) -> ColumnElement[bool]:
     """The postings of what is old."""
-    dated = 1 << cells.MIXED
-    day = cells.place(cut, b"", DEFAULT_SEED) >> cells.MIXED << cells.MIXED
     since = exists().where(Article.text_id == TextKey.text_id, Article.received_at >= cut)
-    return or_(TextKey.place.between(dated, day - 1), and_(TextKey.place < dated, ~since))
+    return or_(TextKey.place.between(DATED, _day(cut) - 1), and_(TextKey.place < DATED, ~since))
+
+
+def _count_forgotten(connection: Connection, cut: datetime) -> int:
+    count = connection.scalar(select(func.count()).select_from(TextKey).where(_forgotten(cut))) or 0
+    for run in postings.recent(connection):
+        count += int(((run.places >= DATED) & (run.places < _day(cut))).sum())
+        undated = run.texts[run.places < DATED].tolist()
+        texts = one_of(Article.text_id, sorted(set(undated)))
+        since = set(connection.scalars(select(Article.text_id).where(texts, Article.received_at >= cut)))
+        count += sum(text not in since for text in undated)
+    return count
+
+
+def _day(cut: datetime) -> int:
+    """The first place of its day."""
+    return cells.place(cut, b"", DEFAULT_SEED) >> cells.MIXED << cells.MIXED
 
 
 # --- articles -----------------------------------------------------------------------------------------------------
@@ -213,11 +231,12 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
     seen = set(connection.scalars(select(Article.text_id).where(one_of(Article.text_id, touched))))
     doomed = [text for text in touched if text not in seen]
     after = load(connection, seen)
-    postings = []
+    posted = []
     for text, (words, _) in load_words(connection, touched).items():
         places = before[text].places - (after[text].places if text in seen else frozenset())
-        postings += [(key, place, text) for key in index_keys(words).tolist() for place in places]
-    gone = delete_postings(connection, sorted(postings))
+        posted += [(key, place, text) for key in index_keys(words).tolist() for place in places]
+    postings.settle(connection)
+    gone = delete_postings(connection, sorted(posted))
     stories = _stories_of(connection, doomed)
     connection.execute(delete(Text).where(one_of(Text.id, doomed)))  # and with them their matches
     changed = sorted(seen)

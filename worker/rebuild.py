@@ -12,7 +12,18 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, inse
 
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
-from models.tables import Body, HalvedCell, IndexVersion, LinkAttempt, Match, StockLine, Story, Text, TextKey
+from models.tables import (
+    Body,
+    HalvedCell,
+    IndexVersion,
+    LinkAttempt,
+    Match,
+    PostingRun,
+    StockLine,
+    Story,
+    Text,
+    TextKey,
+)
 from worker import linking, searching, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
@@ -60,7 +71,7 @@ def _learn(connection: Connection) -> frozenset[int]:
 
 
 def _forget(connection: Connection, stock: Collection[int]) -> None:
-    for table in (Match, TextKey, HalvedCell, StockLine, IndexVersion, LinkAttempt):
+    for table in (Match, TextKey, PostingRun, HalvedCell, StockLine, IndexVersion, LinkAttempt):
         connection.execute(delete(table))
     # Until the index is whole again nobody may link by it: what is not there yet would never be found.
     connection.execute(insert(IndexVersion).values(name=UNFINISHED, created_at=datetime.now(UTC)))

@@ -53,6 +53,7 @@ def regroup(
     `gone`: texts that were deleted (`prune`). The ids of the stories they led stay with those that are left.
     `linked`: texts whose links are all there from here on.
     """
+    tied = {text for pair in edges for text in pair}
     texts = [
         group.Text(
             digest=text.digest,
@@ -63,6 +64,7 @@ def regroup(
             sources=frozenset(agency(source) or source for source in text.profile.sources),
         )
         for text in known.values()
+        if text.id in tied
     ]
     matches = [
         group.Match(
@@ -76,7 +78,8 @@ def regroup(
         )
         for (a, b), edge in edges.items()
     ]
-    stories = group.group(texts, matches)
+    alone = [group.Story(text.digest) for text in known.values() if text.id not in tied]
+    stories = [*group.group(texts, matches), *alone]
     overlap = {frozenset((m.a, m.b)): (m.jaccard, m.reach) for m in matches}
     placed = {text.digest: Placed(text, standing[text.id].place) for text in known.values()}
     withdrawn = _withdrawn(connection, placed, matches)

@@ -1,0 +1,61 @@
+"""Sorted runs: what is written is read back, merged in one order, and found exactly where it is."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.core.cells import BITS
+from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
+
+KEYS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-3, 3))
+PLACES = st.one_of(st.integers(0, 2**BITS - 1), st.integers(0, 5))
+POSTINGS = st.lists(st.tuples(KEYS, PLACES, st.integers(1, 2**31 - 1)), min_size=1, max_size=60, unique=True)
+
+
+def run(rows: list[tuple[int, int, int]]) -> Postings:
+    """These postings in the index's order."""
+    keys, places, texts = zip(*rows, strict=True)
+    return merge([Postings(np.array(keys, np.int32), np.array(places, np.int64), np.array(texts, np.int32))])
+
+
+def listed(postings: Postings) -> list[tuple[int, ...]]:
+    """One by one."""
+    return list(zip(*(column.tolist() for column in postings), strict=True))
+
+
+@given(POSTINGS)
+def test_what_is_packed_is_read_back_and_takes_sixteen_bytes_a_posting(rows: list[tuple[int, int, int]]) -> None:
+    packed = pack(run(rows))
+    assert len(packed) == 16 * len(rows)
+    assert listed(unpack(packed)) == sorted(rows)
+
+
+@given(POSTINGS, st.integers(1, 59))
+def test_merging_runs_gives_the_run_of_all(rows: list[tuple[int, int, int]], at: int) -> None:
+    parts = [part for part in (rows[:at], rows[at:]) if part]
+    assert listed(merge([run(part) for part in parts])) == sorted(rows)
+
+
+@given(POSTINGS, st.integers(0, 5))
+def test_shards_are_parts_of_a_run_by_key_and_leave_nothing_out(rows: list[tuple[int, int, int]], bits: int) -> None:
+    cut = list(shards(run(rows), bits))
+    assert [posting for _, part in cut for posting in listed(part)] == sorted(rows)
+    for shard, part in cut:
+        assert {(key + 2**31) >> (32 - bits) for key, _, _ in listed(part)} == {shard}
+
+
+@settings(deadline=None)  # the first example waits for the compiler
+@given(POSTINGS, st.lists(st.tuples(KEYS, PLACES, PLACES), max_size=40))
+def test_a_span_finds_the_postings_of_its_key_from_its_first_to_its_last_place(
+    rows: list[tuple[int, int, int]], asked: list[tuple[int, int, int]]
+) -> None:
+    asked = sorted(asked + [(key, 0, 2**BITS) for key, _, _ in rows[:5]])
+    keys, firsts, lasts = (np.array(column, np.int64) for column in zip(*asked, strict=True))
+    numbers, at = find(run(rows), Spans(keys, firsts, lasts))
+    found = [(number, *sorted(rows)[place]) for number, place in zip(numbers.tolist(), at.tolist(), strict=True)]
+    assert found == [
+        (number, *row)
+        for number, (key, first, last) in enumerate(asked)
+        for row in sorted(rows)
+        if row[0] == key and first <= row[1] <= last
+    ]

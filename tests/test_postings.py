@@ -1,0 +1,92 @@
+"""The candidate index in its two parts: whatever waits in runs, it answers as if all were entered."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from models.engine import look, transact
+from tests.conduct import opened, posted, rows
+from worker import postings
+from worker.core.runs import Postings, merge
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An empty database of either kind."""
+    with opened(database_url) as (engine, _):
+        yield engine
+
+
+def batch(random: np.random.Generator, text: int, size: int) -> Postings:
+    """Postings of some new texts: few keys and places, so that many meet."""
+    keys = random.choice([-(2**31), -7, 0, 3, 2**30, 2**31 - 1], size).astype(np.int32)
+    places = random.integers(0, 40, size)
+    return merge([Postings(keys, places, np.arange(text, text + size, dtype=np.int32))])
+
+
+def answers(connection: Connection) -> object:
+    """What the index says to everything it is asked."""
+    keys = np.array(sorted({-(2**31), -7, 0, 3, 5, 2**30, 2**31 - 1}), np.int64)
+    spans = [(int(key), first, first + 9) for key in keys for first in (0, 10, 35)]
+    return (
+        {key: sorted(texts.tolist()) for key, texts in postings.texts_of(connection, keys).items()},
+        {span: sorted(texts.tolist()) for span, texts in postings.texts_within(connection, spans).items()},
+        postings.places_within(connection, spans),
+    )
+
+
+def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "SMALL", 8)
+    monkeypatch.setattr(postings, "FULL", 20)
+    monkeypatch.setattr(postings, "PIECES", 4)
+    random = np.random.default_rng(7)
+    stored: list[tuple[int, ...]] = []
+    for number in range(1, 40):
+        one = batch(random, 100 * number, int(random.choice([1, 3, 30])))
+        transact(engine, lambda connection, one=one: postings.add(connection, one))
+        stored += zip(*(column.tolist() for column in one), strict=True)
+    assert posted(engine) == sorted(stored)
+    waiting = look(engine, answers)
+    (before,) = rows(engine, "SELECT count(*) AS runs, sum(postings) AS held FROM posting_runs")
+    assert before["runs"] <= 4 * 17
+    assert 0 < before["held"] < len(stored)  # some waited, some were entered
+    transact(engine, postings.settle)
+    assert rows(engine, "SELECT * FROM posting_runs") == []
+    assert posted(engine) == sorted(stored)
+    assert look(engine, answers) == waiting
+
+
+def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None:
+    one = Postings(np.array([1, 2], np.int32), np.array([5, 5]), np.array([9, 9], np.int32))
+    two = Postings(np.array([2], np.int32), np.array([6]), np.array([10], np.int32))
+    transact(engine, lambda connection: postings.add(connection, one))
+    transact(engine, lambda connection: postings.settle(connection))
+    transact(engine, lambda connection: postings.add(connection, two))
+    found = look(engine, lambda connection: postings.texts_of(connection, np.array([1, 2, 3])))
+    assert {key: sorted(texts.tolist()) for key, texts in found.items()} == {2: [9, 10]}
+
+
+def test_what_a_rolled_back_transaction_stored_is_not_found(engine: Engine) -> None:
+    one = Postings(np.array([1], np.int32), np.array([5]), np.array([9], np.int32))
+
+    def stored(connection: Connection) -> None:
+        postings.add(connection, one)
+        assert postings.places_within(connection, [(1, 5, 5)]) == [((1, 5, 5), 5, 9)]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transact(engine, stored)
+    assert look(engine, lambda connection: postings.places_within(connection, [(1, 5, 5)])) == []
+
+
+def test_a_database_put_back_under_a_running_process_is_read_anew(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    with opened(url) as (engine, _):
+        for text_id in (9, 10):
+            transact(engine, lambda connection: connection.execute(text("DELETE FROM posting_runs")))
+            own = Postings(np.array([1], np.int32), np.array([5]), np.array([text_id], np.int32))
+            transact(engine, lambda connection, own=own: postings.add(connection, own))
+            assert posted(engine) == [(1, 5, text_id)]

@@ -1,0 +1,76 @@
+"""Sorted runs of postings, in memory: written as bytes, read back, merged, and looked into.
+
+The newest postings are kept apart from the index they end in, in runs of thousands (the first component of an LSM tree:
+O'Neil et al. 1996). An article's keys lie anywhere in an index: entered by themselves each takes a page of its own,
+entered together with those of thousands of articles they share them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Postings(NamedTuple):
+    """Entries of the candidate index, in its order: by key, then place, then text."""
+
+    keys: NDArray[np.int32]
+    places: NDArray[np.int64]
+    texts: NDArray[np.int32]
+
+
+class Spans(NamedTuple):
+    """Stretches of the index: a key, and the first and last place to look at. Sorted by key, then first place."""
+
+    keys: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    lasts: NDArray[np.int64]
+
+
+def part(postings: Postings, start: int, end: int) -> Postings:
+    """Those from `start` up to `end`."""
+    keys, places, texts = postings
+    return Postings(keys[start:end], places[start:end], texts[start:end])
+
+
+def merge(runs: Sequence[Postings]) -> Postings:
+    """All of these in one order. They have none in common."""
+    keys, places, texts = (np.concatenate(column) for column in zip(*runs, strict=True))
+    order = np.lexsort((texts, places, keys))
+    return Postings(keys[order], places[order], texts[order])
+
+
+def pack(postings: Postings) -> bytes:
+    """Write them down: the keys, then the places, then the texts, little-endian."""
+    return b"".join(column.astype(column.dtype.newbyteorder("<")).tobytes() for column in postings)
+
+
+def unpack(packed: bytes) -> Postings:
+    """Read what `pack` wrote, into memory of its own: numba would compile everything again for what it cannot write."""
+    count = len(packed) // 16
+    return Postings(
+        np.frombuffer(packed, "<i4", count).astype(np.int32),
+        np.frombuffer(packed, "<i8", count, 4 * count).astype(np.int64),
+        np.frombuffer(packed, "<i4", count, 12 * count).astype(np.int32),
+    )
+
+
+def shards(postings: Postings, bits: int) -> Iterator[tuple[int, Postings]]:
+    """Cut into those of each of 2**bits equal parts of the keys' range: (number of the part, what falls in it)."""
+    bounds = (np.arange((1 << bits) + 1) << (32 - bits)) - (1 << 31)
+    ends = np.searchsorted(postings.keys, bounds)
+    for shard, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
+        if start < end:
+            yield shard, part(postings, start, end)
+
+
+def find(run: Postings, spans: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of spans, and where in the run their postings are, one for one."""
+    from worker.core.searched import search
+
+    first = int(np.searchsorted(spans.keys, run.keys[0]))
+    last = int(np.searchsorted(spans.keys, run.keys[-1], "right"))
+    keys, firsts, lasts = (column[first:last] for column in spans)
+    numbers, at = search(run.keys, run.places, keys, firsts, lasts)
+    return cast("NDArray[np.int64]", numbers + first), cast("NDArray[np.int64]", at)

@@ -1,0 +1,41 @@
+"""The compiled inner loop of `runs`: many spans looked up in one sorted run."""
+
+import numpy as np
+
+from worker.core.kernel import compiled
+
+
+@compiled
+def search(keys, places, span_keys, firsts, lasts):  # type: ignore[no-untyped-def]
+    """Numbers of spans, and where their postings are; both sorted, so that each search begins where the last ended.
+
+    It doubles its steps until it is past the goal (galloping: Bentley and Yao 1976).
+    """
+    numbers = np.empty(256, np.int64)
+    at = np.empty(256, np.int64)
+    found = 0
+    low = np.int64(0)  # of what is before here, all comes before the span
+    for span in range(span_keys.size):
+        key, first = span_keys[span], firsts[span]
+        step = np.int64(1)
+        high = low
+        while high < keys.size and (keys[high] < key or (keys[high] == key and places[high] < first)):
+            low = high + 1
+            high += step
+            step *= 2
+        high = min(high, keys.size)
+        while low < high:
+            middle = (low + high) // 2
+            if keys[middle] < key or (keys[middle] == key and places[middle] < first):
+                low = middle + 1
+            else:
+                high = middle
+        here = low
+        while here < keys.size and keys[here] == key and places[here] <= lasts[span]:
+            if found == at.size:
+                numbers = np.concatenate((numbers, np.empty_like(numbers)))
+                at = np.concatenate((at, np.empty_like(at)))
+            numbers[found], at[found] = span, here
+            found += 1
+            here += 1
+    return numbers[:found], at[:found]

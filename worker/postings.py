@@ -1,0 +1,165 @@
+"""The candidate index as it is stored: the newest postings in sorted runs, all others in `text_keys`.
+
+Every transaction that stores postings adds a run, cut into shards by key. Once a shard is full, one of these enters it
+in `text_keys`: so the work is spread, and nobody waits for all of it. Runs never change, and a process keeps what it
+has read of them.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
+
+from models import dialect
+from models.dialect import Span, one_of
+from models.tables import PostingRun
+from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
+
+BITS: Final = 4
+"""2**BITS shards."""
+FULL: Final = 1 << 17
+"""Postings from which a shard is full,"""
+PIECES: Final = 32
+"""or runs."""
+SMALL: Final = 4096
+"""Postings of a run that is not cut into shards (shard -1): a few articles. `PIECES` of them are made one run."""
+UNCUT: Final = -1
+
+Numbers = NDArray[np.int64]
+
+_KEPT: WeakKeyDictionary[Engine, Mapping[int, Postings]] = WeakKeyDictionary()
+"""Runs that were read, by id. Those are drawn at random, so that none is given twice, not even after a restore."""
+
+_SIZES = select(PostingRun.shard, func.count(), func.sum(PostingRun.postings)).group_by(PostingRun.shard)
+_IDS = select(PostingRun.id)
+_RUNS = select(PostingRun.id, PostingRun.data).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
+_TAKEN = (
+    select(PostingRun.id, PostingRun.data)
+    .where(one_of(PostingRun.shard, "shards"))
+    .order_by(PostingRun.id)
+    .with_for_update(skip_locked=True)
+)
+_GONE = delete(PostingRun).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
+
+
+def add(connection: Connection, postings: Postings) -> None:
+    """Store postings, none of which is there."""
+    if len(postings.keys):
+        _write(connection, postings)
+        _tidy(connection)
+
+
+def _write(connection: Connection, postings: Postings) -> None:
+    cut = [(UNCUT, postings)] if len(postings.keys) < SMALL else shards(postings, BITS)
+    connection.execute(
+        insert(PostingRun),
+        [
+            {"id": secrets.randbits(63), "shard": shard, "postings": len(run.keys), "data": pack(run)}
+            for shard, run in cut
+        ],
+    )
+
+
+def _tidy(connection: Connection) -> None:
+    """Enter the fullest shard in `text_keys`, if one is full; make one run of many small ones."""
+    sizes = {shard: (runs, held) for shard, runs, held in connection.execute(_SIZES)}
+    runs, _ = sizes.pop(UNCUT, (0, 0))
+    if runs >= PIECES:
+        small = _take(connection, [UNCUT])
+        if small:
+            _write(connection, merge(small))
+    full = [(held, shard) for shard, (runs, held) in sizes.items() if held >= FULL or runs >= PIECES]
+    if full:
+        _enter(connection, [max(full)[1]])
+
+
+def settle(connection: Connection) -> None:
+    """Enter all there is in `text_keys`. The caller holds off everybody else who stores."""
+    _enter(connection, [UNCUT, *range(1 << BITS)])
+
+
+def _enter(connection: Connection, which: Sequence[int]) -> None:
+    taken = _take(connection, which)
+    if taken:
+        dialect.insert_postings(connection, *merge(taken))
+
+
+def _take(connection: Connection, which: Sequence[int]) -> list[Postings]:
+    """Read and delete the runs of these shards, as far as nobody else is just doing that."""
+    taken = {row.id: unpack(row.data) for row in connection.execute(_TAKEN, {"shards": which})}
+    connection.execute(_GONE, {"ids": list(taken)})
+    return list(taken.values())
+
+
+def recent(connection: Connection) -> list[Postings]:
+    """The runs there are. Read them before `text_keys`, or what is just being entered there may be missed."""
+    kept = _KEPT.get(connection.engine, {})
+    ids = list(connection.scalars(_IDS))
+    missing = [run for run in ids if run not in kept]
+    read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
+    runs = {run: found for run in ids if (found := kept.get(run) or read.get(run))}
+    _KEPT[connection.engine] = runs
+    return list(runs.values())
+
+
+def texts_of(connection: Connection, keys: NDArray[np.int64]) -> dict[int, Numbers]:
+    """The texts of each of these keys that is posted more than once. `keys` are distinct and ascending."""
+    everywhere = Spans(keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max))
+    found = _in_runs(connection, everywhere)
+    rows = dialect.postings(connection, keys.tolist())
+    entered = np.searchsorted(keys, [row[0] for row in rows])
+    return {int(keys[at]): texts for at, texts in _lists(*found, entered, rows)}
+
+
+def texts_within(connection: Connection, spans: Sequence[Span]) -> dict[Span, Numbers]:
+    """The texts of each of these spans in which two are posted."""
+    if not spans:
+        return {}
+    spans = sorted(spans)
+    found = _in_runs(connection, Spans(*np.array(spans, np.int64).T.copy()))
+    rows = dialect.postings_within(connection, spans)
+    return {spans[at]: texts for at, texts in _lists(*found, np.array([row[0] for row in rows], np.int64), rows)}
+
+
+def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple[Span, int, int]]:
+    """Posting by posting: (span, place, text)."""
+    if not spans:
+        return []
+    spans = sorted(spans)
+    found: list[tuple[int, int, int]] = []
+    columns = Spans(*np.array(spans, np.int64).T.copy())
+    for run in recent(connection):
+        numbers, at = find(run, columns)
+        found += zip(numbers.tolist(), run.places[at].tolist(), run.texts[at].tolist(), strict=True)
+    found += dialect.places_within(connection, spans)
+    return [(spans[number], place, text) for number, place, text in sorted(set(found))]
+
+
+def _in_runs(connection: Connection, spans: Spans) -> tuple[Numbers, Numbers]:
+    """Numbers of spans, and the texts that runs have there, one for one."""
+    numbers, texts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for run in recent(connection):
+        found, at = find(run, spans)
+        numbers.append(found)
+        texts.append(run.texts[at].astype(np.int64))
+    return np.concatenate(numbers), np.concatenate(texts)
+
+
+def _lists(
+    numbers: Numbers, texts: Numbers, entered: Numbers, rows: Sequence[tuple[int, str]]
+) -> Iterable[tuple[int, Numbers]]:
+    """Put together what runs have and what is in `text_keys` (a number and ids with commas between, a row each), and
+    leave out what is only there once."""
+    if rows:
+        ids = np.fromstring(",".join(row[1] for row in rows), dtype=np.int64, sep=",")
+        numbers = np.concatenate((numbers, np.repeat(entered, [row[1].count(",") + 1 for row in rows])))
+        texts = np.concatenate((texts, ids))
+    several = np.bincount(numbers)[numbers] > 1 if len(numbers) else np.empty(0, np.bool_)
+    numbers, texts = numbers[several], texts[several]
+    order = np.argsort(numbers, kind="stable")
+    distinct, starts = np.unique(numbers[order], return_index=True)
+    return zip(distinct.tolist(), np.split(texts[order], starts[1:]), strict=False)
