@@ -27,7 +27,7 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Postings of a few texts fill a shard: nothing that a test stores would ever leave its run otherwise."""
-    for name, limit in (("SMALL", 100), ("FULL", 60), ("PIECES", 3)):
+    for name, limit in (("SMALL", 100), ("FULL", 60), ("ALIKE", 3)):
         monkeypatch.setattr(postings, name, limit)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from models.engine import look, transact
 from tests.conduct import opened, posted, rows
 from worker import postings
-from worker.core.runs import Postings, merge
+from worker.core.runs import Postings, ordered
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def batch(random: np.random.Generator, text: int, size: int) -> Postings:
     """Postings of some new texts: few keys and places, so that many meet."""
     keys = random.choice([-(2**31), -7, 0, 3, 2**30, 2**31 - 1], size).astype(np.int32)
     places = random.integers(0, 40, size)
-    return merge([Postings(keys, places, np.arange(text, text + size, dtype=np.int32))])
+    return ordered(Postings(keys, places, np.arange(text, text + size, dtype=np.int32)))
 
 
 def answers(connection: Connection) -> object:
@@ -41,7 +41,7 @@ def answers(connection: Connection) -> object:
 def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "SMALL", 8)
     monkeypatch.setattr(postings, "FULL", 20)
-    monkeypatch.setattr(postings, "PIECES", 4)
+    monkeypatch.setattr(postings, "ALIKE", 3)
     random = np.random.default_rng(7)
     stored: list[tuple[int, ...]] = []
     for number in range(1, 40):
@@ -51,7 +51,7 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     assert posted(engine) == sorted(stored)
     waiting = look(engine, answers)
     (before,) = rows(engine, "SELECT count(*) AS runs, sum(postings) AS held FROM posting_runs")
-    assert before["runs"] <= 4 * 17
+    assert before["runs"] <= 2 * 4 * 17
     assert 0 < before["held"] < len(stored)  # some waited, some were entered
     transact(engine, postings.settle)
     assert rows(engine, "SELECT * FROM posting_runs") == []

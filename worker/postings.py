@@ -6,43 +6,39 @@ has read of them.
 """
 
 import secrets
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from models import dialect
-from models.dialect import Span, one_of
+from models.dialect import Span
 from models.tables import PostingRun
 from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
 
 BITS: Final = 4
 """2**BITS shards."""
-FULL: Final = 1 << 17
-"""Postings from which a shard is full,"""
-PIECES: Final = 32
-"""or runs."""
+FULL: Final = 1 << 18
+"""Postings from which a shard is full. Few articles wait for twice as many: a quarter of a million take a while."""
 SMALL: Final = 4096
-"""Postings of a run that is not cut into shards (shard -1): a few articles. `PIECES` of them are made one run."""
+"""Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
+ALIKE: Final = 8
+"""Runs of about one size that are made one run, so that there are never many."""
 
 Numbers = NDArray[np.int64]
 
 _KEPT: WeakKeyDictionary[Engine, Mapping[int, Postings]] = WeakKeyDictionary()
 """Runs that were read, by id. Those are drawn at random, so that none is given twice, not even after a restore."""
 
-_SIZES = select(PostingRun.shard, func.count(), func.sum(PostingRun.postings)).group_by(PostingRun.shard)
+_SIZES = select(PostingRun.shard, PostingRun.postings, PostingRun.id)
 _IDS = select(PostingRun.id)
 _RUNS = select(PostingRun.id, PostingRun.data).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
-_TAKEN = (
-    select(PostingRun.id, PostingRun.data)
-    .where(one_of(PostingRun.shard, "shards"))
-    .order_by(PostingRun.id)
-    .with_for_update(skip_locked=True)
-)
+_TAKEN = _RUNS.with_for_update(skip_locked=True)
 _GONE = delete(PostingRun).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -50,47 +46,46 @@ def add(connection: Connection, postings: Postings) -> None:
     """Store postings, none of which is there."""
     if len(postings.keys):
         _write(connection, postings)
-        _tidy(connection)
-
-
-def _write(connection: Connection, postings: Postings) -> None:
-    cut = [(UNCUT, postings)] if len(postings.keys) < SMALL else shards(postings, BITS)
-    connection.execute(
-        insert(PostingRun),
-        [
-            {"id": secrets.randbits(63), "shard": shard, "postings": len(run.keys), "data": pack(run)}
-            for shard, run in cut
-        ],
-    )
-
-
-def _tidy(connection: Connection) -> None:
-    """Enter the fullest shard in `text_keys`, if one is full; make one run of many small ones."""
-    sizes = {shard: (runs, held) for shard, runs, held in connection.execute(_SIZES)}
-    runs, _ = sizes.pop(UNCUT, (0, 0))
-    if runs >= PIECES:
-        small = _take(connection, [UNCUT])
-        if small:
-            _write(connection, merge(small))
-    full = [(held, shard) for shard, (runs, held) in sizes.items() if held >= FULL or runs >= PIECES]
-    if full:
-        _enter(connection, [max(full)[1]])
+        _tidy(connection, FULL if len(postings.keys) >= SMALL else 2 * FULL)
 
 
 def settle(connection: Connection) -> None:
     """Enter all there is in `text_keys`. The caller holds off everybody else who stores."""
-    _enter(connection, [UNCUT, *range(1 << BITS)])
+    _enter(connection, list(connection.scalars(_IDS)))
 
 
-def _enter(connection: Connection, which: Sequence[int]) -> None:
-    taken = _take(connection, which)
-    if taken:
+def _write(connection: Connection, postings: Postings) -> None:
+    cut = [(UNCUT, postings)] if len(postings.keys) < SMALL else shards(postings, BITS)
+    rows = [
+        {"id": secrets.randbits(63), "shard": shard, "postings": len(run.keys), "data": pack(run)} for shard, run in cut
+    ]
+    connection.execute(insert(PostingRun), rows)
+
+
+def _tidy(connection: Connection, full: int) -> None:
+    """Make one run of many alike (tiered compaction), and enter the fullest shard if it is full."""
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    held: Counter[int] = Counter()
+    for shard, postings, run in connection.execute(_SIZES):
+        alike[shard, postings.bit_length() // ALIKE.bit_length()].append(run)
+        held[shard] += postings
+    for runs in alike.values():
+        if len(runs) >= ALIKE and (taken := _take(connection, runs)):
+            _write(connection, merge(taken))
+    del held[UNCUT]
+    for shard, postings in held.most_common(1):
+        if postings >= full:
+            _enter(connection, list(connection.scalars(_IDS.where(PostingRun.shard == shard))))
+
+
+def _enter(connection: Connection, runs: Sequence[int]) -> None:
+    if taken := _take(connection, runs):
         dialect.insert_postings(connection, *merge(taken))
 
 
-def _take(connection: Connection, which: Sequence[int]) -> list[Postings]:
-    """Read and delete the runs of these shards, as far as nobody else is just doing that."""
-    taken = {row.id: unpack(row.data) for row in connection.execute(_TAKEN, {"shards": which})}
+def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
+    """Read and delete these runs, but not those that somebody else is just taking."""
+    taken = {row.id: unpack(row.data) for row in connection.execute(_TAKEN, {"ids": runs})}
     connection.execute(_GONE, {"ids": list(taken)})
     return list(taken.values())
 
@@ -98,10 +93,15 @@ def _take(connection: Connection, which: Sequence[int]) -> list[Postings]:
 def recent(connection: Connection) -> list[Postings]:
     """The runs there are. Read them before `text_keys`, or what is just being entered there may be missed."""
     kept = _KEPT.get(connection.engine, {})
-    ids = list(connection.scalars(_IDS))
-    missing = [run for run in ids if run not in kept]
-    read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
-    runs = {run: found for run in ids if (found := kept.get(run) or read.get(run))}
+    while True:
+        ids = list(connection.scalars(_IDS))
+        missing = [run for run in ids if run not in kept]
+        read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
+        if len(read) == len(
+            missing
+        ):  # or, where each statement sees what is there by then, other runs were made of them
+            break
+    runs = {run: kept.get(run) or read[run] for run in ids}
     _KEPT[connection.engine] = runs
     return list(runs.values())
 

@@ -24,7 +24,7 @@ from worker import postings
 from worker.core.article import Article, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
-from worker.core.runs import Postings, merge
+from worker.core.runs import Postings, ordered
 from worker.known import Appearance, Fresh, know
 
 _UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), Text.linked.is_(False)).order_by(Text.id)
@@ -177,7 +177,7 @@ def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> Non
         sizes = [len(own) for own in keys.values()]
         places = np.repeat(np.array([where for _, where in keys], np.int64), sizes)
         owners = np.repeat(np.array([text for text, _ in keys], np.int32), sizes)
-        postings.add(connection, merge([Postings(np.concatenate(list(keys.values())), places, owners)]))
+        postings.add(connection, ordered(Postings(np.concatenate(list(keys.values())), places, owners)))
 
 
 def stored_words(prepared: Prepared) -> bytes:

@@ -34,11 +34,22 @@ def part(postings: Postings, start: int, end: int) -> Postings:
     return Postings(keys[start:end], places[start:end], texts[start:end])
 
 
+def ordered(postings: Postings) -> Postings:
+    """These in the index's order."""
+    order = np.lexsort((postings.texts, postings.places, postings.keys))
+    return Postings(postings.keys[order], postings.places[order], postings.texts[order])
+
+
 def merge(runs: Sequence[Postings]) -> Postings:
-    """All of these in one order. They have none in common."""
-    keys, places, texts = (np.concatenate(column) for column in zip(*runs, strict=True))
-    order = np.lexsort((texts, places, keys))
-    return Postings(keys[order], places[order], texts[order])
+    """One run of all of these, two and two."""
+    from worker.core.searched import merged
+
+    runs = sorted(runs, key=lambda run: len(run.keys))
+    while len(runs) > 1:
+        last = [runs[-1]] if len(runs) % 2 else []
+        pairs = zip(runs[0::2], runs[1::2], strict=False)
+        runs = [Postings(*merged(*one, *two)) for one, two in pairs] + last
+    return runs[0]
 
 
 def pack(postings: Postings) -> bytes:

@@ -1,4 +1,4 @@
-"""The compiled inner loop of `runs`: many spans looked up in one sorted run."""
+"""The compiled inner loops of `runs`: many spans looked up in one sorted run, and two runs made one."""
 
 import numpy as np
 
@@ -39,3 +39,27 @@ def search(keys, places, span_keys, firsts, lasts):  # type: ignore[no-untyped-d
             found += 1
             here += 1
     return numbers[:found], at[:found]
+
+
+@compiled
+def merged(keys_a, places_a, texts_a, keys_b, places_b, texts_b):  # type: ignore[no-untyped-def]
+    """Keys, places and texts of two sorted runs in one."""
+    size = keys_a.size + keys_b.size
+    keys, places, texts = np.empty(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
+    a = b = np.int64(0)
+    for at in range(size):
+        first = b == keys_b.size
+        if not first and a < keys_a.size:
+            if keys_a[a] != keys_b[b]:
+                first = keys_a[a] < keys_b[b]
+            elif places_a[a] != places_b[b]:
+                first = places_a[a] < places_b[b]
+            else:
+                first = texts_a[a] < texts_b[b]
+        if first:
+            keys[at], places[at], texts[at] = keys_a[a], places_a[a], texts_a[a]
+            a += 1
+        else:
+            keys[at], places[at], texts[at] = keys_b[b], places_b[b], texts_b[b]
+            b += 1
+    return keys, places, texts
