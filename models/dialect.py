@@ -28,6 +28,9 @@ _COPIED = [
 """A row of `text_keys` in PostgreSQL's binary COPY: each field after its size."""
 
 
+_ROWS = 1 << 14
+"""Handed to SQLite at a time: as tuples, postings take ten times the memory."""
+
 Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -162,8 +165,10 @@ def insert_postings(
         with _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
     else:
-        rows = zip(keys.tolist(), places.tolist(), texts.tolist(), strict=True)
-        connection.exec_driver_sql("INSERT INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", list(rows))
+        for at in range(0, len(keys), _ROWS):
+            columns = (column[at : at + _ROWS].tolist() for column in (keys, places, texts))
+            rows = list(zip(*columns, strict=True))
+            connection.exec_driver_sql("INSERT INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", rows)
 
 
 def halved_cells(connection: Connection, keys: Sequence[int]) -> list[tuple[int, int]]:

@@ -58,7 +58,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
-        "cache_size = -24576",
+        "cache_size = -8192",
         # The index is written at random: pages wait in the log until several articles have touched them.
         "wal_autocheckpoint = 16384",
     ):

@@ -22,8 +22,8 @@ from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
 
 BITS: Final = 4
 """2**BITS shards."""
-FULL: Final = 1 << 18
-"""Postings from which a shard is full. Few articles wait for twice as many: a quarter of a million take a while."""
+FULL: Final = 1 << 17
+"""Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
 SMALL: Final = 4096
 """Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
