@@ -1,7 +1,9 @@
 """The migrations make the schema that the models describe, on both databases."""
 
 from datetime import UTC, datetime
+from functools import partial
 
+import numpy as np
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -10,8 +12,10 @@ from sqlalchemy import inspect, text
 import migrations
 from models import queries
 from models.base import Base
-from models.engine import open_engine, reading, writing
-from tests.conduct import rows
+from models.engine import open_engine, reading, transact, writing
+from tests.conduct import posted, rows
+from worker import postings
+from worker.core.runs import Postings
 
 CONTRACT = {
     "story_members": (
@@ -97,6 +101,23 @@ def test_texts_of_an_older_version_are_kept_and_found_on_the_way_up_and_down(dat
     with reading(engine) as connection:
         assert queries.search(connection, ["orrin"], 5) == []
     assert rows(engine, "SELECT * FROM bodies") == []
+    engine.dispose()
+
+
+def test_postings_that_wait_in_runs_are_entered_on_the_way_down(database_url: str) -> None:
+    engine = open_engine(database_url)
+    migrations.upgrade(engine)
+    for keys in ([-5, 7, 2**31 - 1], [7]):
+        size = len(keys)
+        run = Postings(np.array(keys, np.int32), np.full(size, 2**46), np.full(size, 3 + size, np.int32))
+        transact(engine, partial(postings.add, postings=run))
+    stored = posted(engine)
+    assert len(stored) == 4
+    migrations.downgrade(engine, "0005")
+    entered = rows(engine, "SELECT key, place, text_id FROM text_keys ORDER BY key, place, text_id")
+    assert [tuple(row.values()) for row in entered] == stored
+    migrations.upgrade(engine)
+    assert posted(engine) == stored
     engine.dispose()
 
 

@@ -1,7 +1,7 @@
 """What linking and regrouping read of the texts and matches already stored."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from worker.core import match
 from worker.core.article import EPOCH, came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED
-from worker.core.verify import Told
+from worker.core.verify import Laid, Told
 
 # Made once: putting them together costs more than running them.
 _APPEARANCES = select(
@@ -138,6 +138,12 @@ def load_words(connection: Connection, ids: Collection[int]) -> dict[int, Told]:
         text_id: (np.frombuffer(words, dtype="<u4").astype(np.uint32, copy=False), headline_words)
         for text_id, words, headline_words in fingerprints(connection, sorted(ids))
     }
+
+
+def lay_words(connection: Connection, ids: Collection[int], told: Mapping[int, Told]) -> Laid:
+    """The words of texts side by side, read as far as they are not among those `told`."""
+    stored = fingerprints(connection, sorted(set(ids) - told.keys()))
+    return Laid.of([*stored, *((text, *told[text]) for text in told.keys() & ids)])
 
 
 def lock(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:

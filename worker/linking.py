@@ -24,11 +24,14 @@ from worker.core.candidates import ENOUGH, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
-from worker.core.runs import Postings, Spans, find
-from worker.core.verify import Told, promising, verify
+from worker.core.runs import Postings, Spans, find, merge
+from worker.core.verify import Laid, Told, promising, verify
 from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells, look_again
-from worker.known import Edge, Fresh, Known, component, load, load_words, lock, matched
+from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, matched
 from worker.regroup import regroup
+
+PIECE = 1 << 13
+"""Pairs whose words are read and looked at in one go: bounds the memory that takes."""
 
 _TWIN = aliased(Article)
 _SHARED = tuple(
@@ -118,11 +121,11 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     """Load the kernels that linking a text takes."""
     told = {1: (words, headline_words)}
     pairs = np.array([[1, 1]])
-    promising(told, pairs, np.ones(1, np.bool_))
+    promising(Laid.of([(1, words, headline_words)]), pairs, np.ones(1, np.bool_))
     list(verify(told, {1: match.Profile()}, pairs))
     propose(np.array([[1, 1, 0]]), [np.array([1, 2])], [0])
     run = Postings(np.array([1], np.int32), np.array([1]), np.array([1], np.int32))
-    find(run, Spans(np.array([1]), np.array([1]), np.array([1])))
+    find(merge([run, run]), Spans.of(np.array([[1, 1, 1]])))
 
 
 # --- gather -------------------------------------------------------------------------------------------------------
@@ -149,9 +152,10 @@ def _gather(
     if found.overfull:
         return found.overfull
     versions = _same_item(connection, targets)
-    asked = set(found.pairs[:, :2].ravel().tolist()) | {text for pair in versions for text in pair}
-    told |= load_words(connection, asked - told.keys())
-    hopeful = _promising(found.pairs, told)
+    hopeful: dict[Pair, int] = {}
+    for start in range(0, len(found.pairs), PIECE):
+        hopeful |= _promising(connection, found.pairs[start : start + PIECE], told)
+    told |= load_words(connection, {text for pair in versions for text in pair} - told.keys())
     pairs = hopeful.keys() | versions
     texts |= load(connection, {text for pair in pairs for text in pair} - texts.keys())
     links = {}
@@ -185,10 +189,18 @@ def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
     return cast("list[int]", (rows.min(axis=1) << 32 | rows.max(axis=1)).tolist())
 
 
-def _promising(pairs: NDArray[np.int64], told: Mapping[int, Told]) -> dict[Pair, int]:
-    """The pairs that could be one story, as far as their words and keys tell, and what their keys count if firm."""
-    hopeful = pairs[promising(told, pairs[:, :2], pairs[:, 3] < ENOUGH)]
-    return {(min(one, two), max(one, two)): firm for one, two, firm, _ in hopeful.tolist()}
+def _promising(connection: Connection, pairs: NDArray[np.int64], told: dict[int, Told]) -> dict[Pair, int]:
+    """The pairs that could be one story, as far as their words and keys tell, and what their keys count if firm.
+
+    `told` gets the words of those, and of no others: most of what is proposed is read once and forgotten.
+    """
+    laid = lay_words(connection, set(pairs[:, :2].ravel().tolist()), told)
+    hopeful = pairs[promising(laid, pairs[:, :2], pairs[:, 3] < ENOUGH)].tolist()
+    for one, two, _, _ in hopeful:
+        for text in (one, two):
+            if text not in told:
+                told[text] = laid.told(text)
+    return {(min(one, two), max(one, two)): firm for one, two, firm, _ in hopeful}
 
 
 def _verified(

@@ -108,7 +108,7 @@ def recent(connection: Connection) -> list[Postings]:
 
 def texts_of(connection: Connection, keys: NDArray[np.int64]) -> dict[int, Numbers]:
     """The texts of each of these keys that is posted more than once. `keys` are distinct and ascending."""
-    everywhere = Spans(keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max))
+    everywhere = np.column_stack((keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max)))
     found = _in_runs(connection, everywhere)
     rows = dialect.postings(connection, keys.tolist())
     entered = np.searchsorted(keys, [row[0] for row in rows])
@@ -120,7 +120,7 @@ def texts_within(connection: Connection, spans: Sequence[Span]) -> dict[Span, Nu
     if not spans:
         return {}
     spans = sorted(spans)
-    found = _in_runs(connection, Spans(*np.array(spans, np.int64).T.copy()))
+    found = _in_runs(connection, np.array(spans, np.int64))
     rows = dialect.postings_within(connection, spans)
     return {spans[at]: texts for at, texts in _lists(*found, np.array([row[0] for row in rows], np.int64), rows)}
 
@@ -131,21 +131,23 @@ def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple
         return []
     spans = sorted(spans)
     found: list[tuple[int, int, int]] = []
-    columns = Spans(*np.array(spans, np.int64).T.copy())
+    asked = Spans.of(np.array(spans, np.int64))
     for run in recent(connection):
-        numbers, at = find(run, columns)
+        numbers, at = find(run, asked)
         found += zip(numbers.tolist(), run.places[at].tolist(), run.texts[at].tolist(), strict=True)
     found += dialect.places_within(connection, spans)
     return [(spans[number], place, text) for number, place, text in sorted(set(found))]
 
 
-def _in_runs(connection: Connection, spans: Spans) -> tuple[Numbers, Numbers]:
-    """Numbers of spans, and the texts that runs have there, one for one."""
+def _in_runs(connection: Connection, spans: Numbers) -> tuple[Numbers, Numbers]:
+    """Numbers of spans, rows (key, first place, last place), and the texts that runs have there, one for one."""
+    asked = Spans.of(spans)
     numbers, texts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for run in recent(connection):
-        found, at = find(run, spans)
-        numbers.append(found)
-        texts.append(run.texts[at].astype(np.int64))
+        found, at = find(run, asked)
+        if len(found):
+            numbers.append(found)
+            texts.append(run.texts[at].astype(np.int64))
     return np.concatenate(numbers), np.concatenate(texts)
 
 

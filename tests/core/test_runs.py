@@ -51,8 +51,7 @@ def test_a_span_finds_the_postings_of_its_key_from_its_first_to_its_last_place(
     rows: list[tuple[int, int, int]], asked: list[tuple[int, int, int]]
 ) -> None:
     asked = sorted(asked + [(key, 0, 2**BITS) for key, _, _ in rows[:5]])
-    keys, firsts, lasts = (np.array(column, np.int64) for column in zip(*asked, strict=True))
-    numbers, at = find(run(rows), Spans(keys, firsts, lasts))
+    numbers, at = find(run(rows), Spans.of(np.array(asked, np.int64)))
     found = [(number, *sorted(rows)[place]) for number, place in zip(numbers.tolist(), at.tolist(), strict=True)]
     assert found == [
         (number, *row)

@@ -13,7 +13,7 @@ from worker.core import verify as module
 from worker.core.evidence import Evidence, compare
 from worker.core.features import Counts
 from worker.core.match import Decision, Profile, could_be_firm, decide
-from worker.core.verify import ENOUGH, promising, verify
+from worker.core.verify import ENOUGH, Laid, promising, verify
 
 Words = NDArray[np.uint32]
 Verdict = tuple[Evidence, Decision] | None
@@ -119,8 +119,9 @@ def test_what_is_left_out_early_could_not_have_been_firm(text: Side, others: lis
     told = {n: (side.words, side.headline_words) for n, side in enumerate([text, *others])}
     pairs = np.array([(0, n) for n in range(1, len(told))], np.int64).reshape(-1, 2)
     firm = [could_be_firm(compare(*told[0], *told[n])) for n in range(1, len(told))]
-    hopeful = promising(told, pairs, np.zeros(len(pairs), np.bool_)).tolist()
-    left = promising(told, pairs, np.ones(len(pairs), np.bool_)).tolist()
+    laid = Laid.of((n, *told[n]) for n in told)
+    hopeful = promising(laid, pairs, np.zeros(len(pairs), np.bool_)).tolist()
+    left = promising(laid, pairs, np.ones(len(pairs), np.bool_)).tolist()
     assert left == [hope and holds for hope, holds in zip(hopeful, firm, strict=True)]
 
 

@@ -6,16 +6,18 @@ from worker.core.kernel import compiled
 
 
 @compiled
-def search(keys, places, span_keys, firsts, lasts):  # type: ignore[no-untyped-def]
-    """Numbers of spans, and where their postings are; both sorted, so that each search begins where the last ended.
+def search(keys, places, span_keys, firsts, lasts, start, end):  # type: ignore[no-untyped-def]
+    """Numbers of spans, from `start` up to `end`, and where their postings are.
+
+    All is sorted, so that each search begins where the last ended.
 
     It doubles its steps until it is past the goal (galloping: Bentley and Yao 1976).
     """
-    numbers = np.empty(256, np.int64)
-    at = np.empty(256, np.int64)
+    numbers = np.empty(16, np.int64)
+    at = np.empty(16, np.int64)
     found = 0
     low = np.int64(0)  # of what is before here, all comes before the span
-    for span in range(span_keys.size):
+    for span in range(start, end):
         key, first = span_keys[span], firsts[span]
         step = np.int64(1)
         high = low

@@ -1,8 +1,9 @@
 """Which of many proposed pairs of texts are one story: screened, measured and decided in one go."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +25,37 @@ Pairs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
-    """Some pairs, from `start` to `end`, and their texts' words side by side."""
+class Laid:
+    """The words of some texts side by side, in order of the texts' ids."""
 
-    start: int
-    end: int
+    texts: NDArray[np.int64]
     words: NDArray[np.uint32]
     starts: NDArray[np.int64]
+    """Where each text's words begin; one more than there are texts."""
     headlines: NDArray[np.int64]
-    pairs: Pairs
-    """Of numbers of texts."""
+
+    @staticmethod
+    def of(rows: Iterable[tuple[int, Any, int]]) -> "Laid":
+        """From (id, words as they are stored, words of the headline), copied once."""
+        texts, words, headlines = zip(*sorted(rows, key=itemgetter(0)), strict=True)
+        laid = np.frombuffer(bytearray().join(words), "<u4").astype(np.uint32, copy=False)
+        starts = np.cumsum([0, *(memoryview(own).nbytes // 4 for own in words)])
+        return Laid(np.array(texts, np.int64), laid, starts, np.array(headlines, np.int64))
+
+    def numbers(self, texts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where texts stand in here. Raises KeyError if one does not."""
+        at = np.searchsorted(self.texts, texts).clip(max=len(self.texts) - 1)
+        if not np.array_equal(self.texts[at], texts):
+            raise KeyError(f"texts without words: {sorted(set(texts[self.texts[at] != texts].tolist()))[:5]}")
+        return at
+
+    def told(self, text: int) -> Told:
+        """A copy of what one text says."""
+        at = int(np.searchsorted(self.texts, text))
+        return self.words[self.starts[at] : self.starts[at + 1]].copy(), int(self.headlines[at])
 
 
-def promising(told: Mapping[int, Told], pairs: Pairs, firm_only: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def promising(laid: Laid, pairs: Pairs, firm_only: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of these pairs could be one story at best: if one source had published both at one time.
 
     Those that `firm_only` marks must be firm besides. Nine in ten of those proposed could not, and nothing else about
@@ -44,13 +63,11 @@ def promising(told: Mapping[int, Told], pairs: Pairs, firm_only: NDArray[np.bool
     """
     from worker.core.measure import screen
 
-    hopeful = np.zeros(len(pairs), np.bool_)
-    for laid in _laid(told, pairs):
-        hopeful[laid.start : laid.end] = screen(
-            laid.words, laid.starts, laid.headlines, laid.pairs, ENOUGH, _WEIGHTS, features.BIAS,
-            firm_only[laid.start : laid.end], match.FIRM,
-        )  # fmt: skip
-    return hopeful
+    numbers = laid.numbers(pairs)
+    hopeful = screen(
+        laid.words, laid.starts, laid.headlines, numbers, ENOUGH, _WEIGHTS, features.BIAS, firm_only, match.FIRM
+    )
+    return cast("NDArray[np.bool_]", hopeful)
 
 
 def verify(
@@ -63,34 +80,31 @@ def verify(
     """
     from worker.core.measure import measure
 
-    for laid in _laid(told, pairs):
-        mine = pairs[laid.start : laid.end].tolist()
+    for start, end in _parts(told, pairs):
+        mine = pairs[start:end].tolist()
+        laid = Laid.of((text, *told[text]) for text in {text for pair in mine for text in pair})
         terms = np.array([_terms(profiles[a], profiles[b]) for a, b in mine])
-        found = measure(laid.words, laid.starts, laid.headlines, laid.pairs, ENOUGH, terms, _WEIGHTS, features.BIAS)
+        numbers = laid.numbers(pairs[start:end])
+        found = measure(laid.words, laid.starts, laid.headlines, numbers, ENOUGH, terms, _WEIGHTS, features.BIAS)
         kept = found.kept.tolist()
         lengths = [(len(told[mine[at][0]][0]), len(told[mine[at][1]][0])) for at in kept]
         for at, seen in zip(kept, evidence(found, lengths), strict=True):
             a, b = mine[at]
             decision = match.decide(seen, profiles[a], profiles[b])
             if decision.relation is not None:
-                yield laid.start + at, seen, decision
+                yield start + at, seen, decision
 
 
-def _laid(told: Mapping[int, Told], pairs: Pairs, start: int = 0) -> Iterator[_Laid]:
-    """Lay the words of the texts of these pairs side by side: of all, or if that is too much of each half by itself."""
+def _parts(told: Mapping[int, Told], pairs: Pairs, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Cut these pairs, from number `start` on, into parts of at most `BATCH` words, or one pair."""
     if not len(pairs):
         return
-    texts, numbers = np.unique(pairs, return_inverse=True)
-    own = [told[text] for text in texts.tolist()]
-    starts = np.cumsum([0, *(len(words) for words, _ in own)])
-    if starts[-1] > BATCH and len(pairs) > 1:
+    if sum(len(told[text][0]) for text in np.unique(pairs).tolist()) > BATCH and len(pairs) > 1:
         half = len(pairs) // 2
-        yield from _laid(told, pairs[:half], start)
-        yield from _laid(told, pairs[half:], start + half)
+        yield from _parts(told, pairs[:half], start)
+        yield from _parts(told, pairs[half:], start + half)
         return
-    words = np.concatenate([words for words, _ in own])
-    headlines = np.array([headline for _, headline in own], np.int64)
-    yield _Laid(start, start + len(pairs), words, starts, headlines, numbers.reshape(-1, 2))
+    yield start, start + len(pairs)
 
 
 def _terms(a: match.Profile, b: match.Profile) -> tuple[float, float, float]:
