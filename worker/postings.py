@@ -27,7 +27,7 @@ FULL: Final = 1 << 17
 SMALL: Final = 4096
 """Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
-ALIKE: Final = 8
+ALIKE: Final = 4
 """Runs of about one size that are made one run, so that there are never many."""
 
 Numbers = NDArray[np.int64]
