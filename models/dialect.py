@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -154,7 +154,10 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
 def insert_postings(
     connection: Connection, keys: "NDArray[np.int32]", places: "NDArray[np.int64]", texts: "NDArray[np.int32]"
 ) -> None:
-    """Enter postings in the candidate index in bulk, given in its order; none of them is there."""
+    """Enter postings in the candidate index in bulk, given in its order, passing over those that are there.
+
+    None should be; but if one were, this would fail again and again, and all who store with it.
+    """
     if connection.dialect.name == "postgresql":
         import numpy as np  # reading commands do without, and start the sooner
 
@@ -162,13 +165,23 @@ def insert_postings(
         copied = np.empty(len(keys), _COPIED)
         copied["fields"], copied["key_size"], copied["place_size"], copied["text_size"] = 3, 4, 8, 4
         copied["key"], copied["place"], copied["text"] = keys, places, texts
-        with _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
+        try:
+            with (
+                connection.begin_nested(),
+                _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy,
+            ):
+                copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
+        except IntegrityError:
+            connection.exec_driver_sql(
+                "INSERT INTO text_keys (key, place, text_id) "
+                "SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[]) ON CONFLICT DO NOTHING",
+                tuple(_array(column.tolist()) for column in (keys, places, texts)),
+            )
     else:
         for at in range(0, len(keys), _ROWS):
             columns = (column[at : at + _ROWS].tolist() for column in (keys, places, texts))
             rows = list(zip(*columns, strict=True))
-            connection.exec_driver_sql("INSERT INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", rows)
+            connection.exec_driver_sql("INSERT OR IGNORE INTO text_keys (key, place, text_id) VALUES (?, ?, ?)", rows)
 
 
 def halved_cells(connection: Connection, keys: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from tests.servers import PostgresServer, RedisServer, create_database, drop_database
-from worker import postings
+from worker import postings, prune
 
 
 def pytest_configure() -> None:
@@ -26,9 +26,10 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Postings of a few texts fill a shard: nothing that a test stores would ever leave its run otherwise."""
+    """A few texts fill a shard, or a slice of `prune`: what a test stores would never come so far otherwise."""
     for name, limit in (("SMALL", 100), ("FULL", 60), ("ALIKE", 3)):
         monkeypatch.setattr(postings, name, limit)
+    monkeypatch.setattr(prune, "SLICE", 100)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from models.engine import look, transact
 from tests.conduct import opened, posted, rows
 from worker import postings
-from worker.core.runs import Postings, ordered
+from worker.core.runs import Postings, ordered, part
 
 
 @pytest.fixture
@@ -67,6 +67,14 @@ def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None
     transact(engine, lambda connection: postings.add(connection, two))
     found = look(engine, lambda connection: postings.texts_of(connection, np.array([1, 2, 3])))
     assert {key: sorted(texts.tolist()) for key, texts in found.items()} == {2: [9, 10]}
+
+
+def test_a_posting_that_should_not_be_there_twice_is_entered_once_and_wedges_nobody(engine: Engine) -> None:
+    one = Postings(np.array([1, 2], np.int32), np.array([5, 5]), np.array([9, 9], np.int32))
+    for own in (one, part(one, 0, 1)):
+        transact(engine, lambda connection, own=own: postings.add(connection, own))
+        transact(engine, postings.settle)
+    assert posted(engine) == [(1, 5, 9), (2, 5, 9)]
 
 
 def test_what_a_rolled_back_transaction_stored_is_not_found(engine: Engine) -> None:

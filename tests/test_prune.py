@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -11,12 +12,12 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from models import queries
-from models.engine import reading
+from models.engine import reading, transact
 from tests.conduct import edited, exported, ingest, opened, partition, posted, records, rows, write_jsonl
 from tests.simulator import Machine, jsonl
 from tests.test_pipeline import family
 from tests.test_simulator import FULL, silence
-from worker import prune, searching
+from worker import postings, prune, searching
 from worker.cli import cli
 from worker.commands.prune import cut_off
 from worker.core.errors import NewsfoldError
@@ -128,6 +129,29 @@ def test_an_article_that_was_deleted_and_comes_again_is_new(database_url: str, t
         (again,) = ingest(pipe, write_jsonl(tmp_path / "b.jsonl", family(3)))
         assert (again.new, again.duplicate) == (4, 0)
         assert exported(engine) == before
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+def test_a_text_that_comes_again_while_its_keys_are_taken_out_is_posted_once(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, slices: int
+) -> None:
+    monkeypatch.setattr(prune, "SLICE", 12)
+    first, again, once_more = (records([1])[0] | {"id": name, "source": name} for name in "abc")
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "a.jsonl", [first]))
+        whole = posted(engine)
+        last: int | None = None
+        for _ in range(slices):
+            last, _ = transact(engine, partial(prune._forget_slice, after=last, cut=CUT))
+        assert 0 < len(posted(engine)) < len(whole)
+        ingest(pipe, write_jsonl(tmp_path / "b.jsonl", [again]))
+        assert posted(engine) == whole
+        transact(engine, partial(prune._forget_slice, after=last, cut=CUT))
+        ingest(pipe, write_jsonl(tmp_path / "c.jsonl", [once_more]))
+        transact(engine, postings.settle)
+        assert len(set(posted(engine))) == len(posted(engine))
+        prune.forget_before(engine, CUT, nothing)
+        assert posted(engine) == []
 
 
 def test_pruning_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ def _gather(
     keys |= {text: one.keys for text, one in fresh.items()}
     told |= {text: one.told for text, one in fresh.items()}
     targets = [text for text in targets if text in texts and text in told]  # others were pruned
+    if not targets:
+        return _Plan([], {}, set(), {}, {}, set(), set())
     found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets}, seen)
     if found.overfull:
         return found.overfull
@@ -195,6 +197,7 @@ def _promising(connection: Connection, pairs: NDArray[np.int64], told: dict[int,
     `told` gets the words of those, and of no others: most of what is proposed is read once and forgotten.
     """
     laid = lay_words(connection, set(pairs[:, :2].ravel().tolist()), told)
+    pairs = pairs[np.isin(pairs[:, :2], laid.texts).all(axis=1)]  # others were pruned
     hopeful = pairs[promising(laid, pairs[:, :2], pairs[:, 3] < ENOUGH)].tolist()
     for one, two, _, _ in hopeful:
         for text in (one, two):

@@ -28,7 +28,9 @@ SMALL: Final = 4096
 """Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
 ALIKE: Final = 4
-"""Runs of about one size that are made one run, so that there are never many."""
+"""Runs of about one size that are made one run, so that there are never many:"""
+TIER: Final = 3
+"""of as many bits, as far as these go into it: within a factor of eight."""
 
 Numbers = NDArray[np.int64]
 
@@ -37,6 +39,7 @@ _KEPT: WeakKeyDictionary[Engine, Mapping[int, Postings]] = WeakKeyDictionary()
 
 _SIZES = select(PostingRun.shard, PostingRun.postings, PostingRun.id)
 _IDS = select(PostingRun.id)
+_IN_SHARD = _IDS.where(PostingRun.shard == bindparam("shard"))
 _RUNS = select(PostingRun.id, PostingRun.data).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
 _TAKEN = _RUNS.with_for_update(skip_locked=True)
 _GONE = delete(PostingRun).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
@@ -51,35 +54,37 @@ def add(connection: Connection, postings: Postings) -> None:
 
 def settle(connection: Connection) -> None:
     """Enter all there is in `text_keys`. The caller holds off everybody else who stores."""
-    _enter(connection, list(connection.scalars(_IDS)))
+    for shard in (UNCUT, *range(1 << BITS)):
+        _enter(connection, shard)
 
 
-def _write(connection: Connection, postings: Postings) -> None:
-    cut = [(UNCUT, postings)] if len(postings.keys) < SMALL else shards(postings, BITS)
+def _write(connection: Connection, postings: Postings, shard: int = UNCUT) -> None:
+    cut = shard == UNCUT and len(postings.keys) >= SMALL
     rows = [
-        {"id": secrets.randbits(63), "shard": shard, "postings": len(run.keys), "data": pack(run)} for shard, run in cut
+        {"id": secrets.randbits(63), "shard": one, "postings": len(run.keys), "data": pack(run)}
+        for one, run in (shards(postings, BITS) if cut else [(shard, postings)])
     ]
     connection.execute(insert(PostingRun), rows)
 
 
 def _tidy(connection: Connection, full: int) -> None:
-    """Make one run of many alike (tiered compaction), and enter the fullest shard if it is full."""
+    """Make one run of many alike (tiered compaction), and enter the fullest shard if it was full before."""
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     held: Counter[int] = Counter()
     for shard, postings, run in connection.execute(_SIZES):
-        alike[shard, postings.bit_length() // ALIKE.bit_length()].append(run)
+        alike[shard, postings.bit_length() // TIER].append(run)
         held[shard] += postings
-    for runs in alike.values():
+    for (shard, _), runs in alike.items():
         if len(runs) >= ALIKE and (taken := _take(connection, runs)):
-            _write(connection, merge(taken))
+            _write(connection, merge(taken), shard)
     del held[UNCUT]
     for shard, postings in held.most_common(1):
         if postings >= full:
-            _enter(connection, list(connection.scalars(_IDS.where(PostingRun.shard == shard))))
+            _enter(connection, shard)
 
 
-def _enter(connection: Connection, runs: Sequence[int]) -> None:
-    if taken := _take(connection, runs):
+def _enter(connection: Connection, shard: int) -> None:
+    if taken := _take(connection, list(connection.scalars(_IN_SHARD, {"shard": shard}))):
         dialect.insert_postings(connection, *merge(taken))
 
 
@@ -91,16 +96,17 @@ def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
 
 
 def recent(connection: Connection) -> list[Postings]:
-    """The runs there are. Read them before `text_keys`, or what is just being entered there may be missed."""
+    """The runs there are. Read them before `text_keys`, or what is just being entered there may be missed.
+
+    Where each statement sees what is there by then (not in `look`), the same may be seen in both.
+    """
     kept = _KEPT.get(connection.engine, {})
     while True:
         ids = list(connection.scalars(_IDS))
         missing = [run for run in ids if run not in kept]
         read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
-        if len(read) == len(
-            missing
-        ):  # or, where each statement sees what is there by then, other runs were made of them
-            break
+        if len(read) == len(missing):
+            break  # otherwise some were merged or entered in between
     runs = {run: kept.get(run) or read[run] for run in ids}
     _KEPT[connection.engine] = runs
     return list(runs.values())

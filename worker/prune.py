@@ -122,7 +122,7 @@ def count_before(engine: Engine, cut: datetime, *, deleting: bool) -> Pruned:
 
 def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> tuple[int | None, int]:
     """Delete from the next keys; return the last of them, None if there are no more, and how many postings went."""
-    lock_store(connection, alone=True)
+    lock_store(connection, alone=True)  # or some runs might be somebody else's, and left out
     postings.settle(connection)
     here: ColumnElement[bool] = true() if after is None else TextKey.key > after
     ahead = select(TextKey.key).where(here).order_by(TextKey.key).offset(SLICE).limit(1)

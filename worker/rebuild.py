@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, insert, select, update
 
+from models.dialect import lock_store
 from models.engine import reading, transact
 from models.tables import Article as ArticleRow
 from models.tables import (
@@ -71,6 +72,7 @@ def _learn(connection: Connection) -> frozenset[int]:
 
 
 def _forget(connection: Connection, stock: Collection[int]) -> None:
+    lock_store(connection, alone=True)
     for table in (Match, TextKey, PostingRun, HalvedCell, StockLine, IndexVersion, LinkAttempt):
         connection.execute(delete(table))
     # Until the index is whole again nobody may link by it: what is not there yet would never be found.
@@ -82,6 +84,7 @@ def _forget(connection: Connection, stock: Collection[int]) -> None:
 
 def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tuple[int, int]:
     """Prepare the next articles anew and put them under the texts they now are."""
+    lock_store(connection, alone=True)  # of a second rebuild, and of `prune`
     query = (
         select(ArticleRow.__table__, Body.body, Text.story_id, Text.relation)
         .join(Text, Text.id == ArticleRow.text_id)

@@ -84,8 +84,8 @@ def regroup(
         )
         for (a, b), edge in edges.items()
     ]
-    alone = [group.Story(text.digest) for text in known.values() if text.id not in tied]
-    stories = [*group.group(texts, matches), *alone]
+    alone = (group.Story(text.digest) for text in known.values() if text.id not in tied)
+    stories = sorted([*group.group(texts, matches), *alone], key=lambda story: story.canonical)
     overlap = {frozenset((m.a, m.b)): (m.jaccard, m.reach) for m in matches}
     placed = {text.digest: Placed(text, standing[text.id].place) for text in known.values()}
     withdrawn = _withdrawn(connection, placed, matches)

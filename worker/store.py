@@ -5,7 +5,7 @@ a second transaction misses none. So nothing here looks for candidates, and noth
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,15 +169,39 @@ def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> Non
         time = came_out(article.published_at, one.received_at, article.embargoed_until)
         if len(print_.keys):
             keys[texts.ids[print_.digest], place(time, print_.digest, DEFAULT_SEED)] = print_.keys
-    # A text that appears again where it did before is posted there with all its keys, or with none.
-    asked = [(int(own[0]), where, where) for (text, where), own in keys.items() if text not in texts.new]
-    for _, where, text in postings.places_within(connection, asked):
-        keys.pop((text, where), None)
-    if keys:
-        sizes = [len(own) for own in keys.values()]
+    again = {posting: own for posting, own in keys.items() if posting[0] not in texts.new}
+    keys |= _missing(connection, again)
+    sizes = [len(own) for own in keys.values()]
+    if sum(sizes):
         places = np.repeat(np.array([where for _, where in keys], np.int64), sizes)
         owners = np.repeat(np.array([text for text, _ in keys], np.int32), sizes)
         postings.add(connection, ordered(Postings(np.concatenate(list(keys.values())), places, owners)))
+
+
+def _missing(connection: Connection, asked: Mapping[Posting, NDArray[np.int32]]) -> dict[Posting, NDArray[np.int32]]:
+    """Those keys of texts that are not posted at a place yet.
+
+    All of a text's are, or none, unless `prune` was cut short: it goes from key to key, and leaves one end out.
+    """
+    ends = _posted(connection, {posting: own[[0, -1]] for posting, own in asked.items()})
+    partly = {posting: own for posting, own in asked.items() if not {int(own[0]), int(own[-1])} <= ends[posting]}
+    there = _posted(connection, {posting: own for posting, own in partly.items() if ends[posting]})
+    nothing = np.empty(0, np.int32)
+    return {
+        posting: np.array([key for key in own.tolist() if key not in there[posting]], np.int32)
+        if posting in partly
+        else nothing
+        for posting, own in asked.items()
+    }
+
+
+def _posted(connection: Connection, asked: Mapping[Posting, NDArray[np.int32]]) -> dict[Posting, set[int]]:
+    """Which of these keys are."""
+    spans = {(key, where, where) for (_, where), own in asked.items() for key in own.tolist()}
+    found: dict[Posting, set[int]] = defaultdict(set)
+    for (key, where, _), _, text in postings.places_within(connection, spans):
+        found[text, where].add(key)
+    return found
 
 
 def stored_words(prepared: Prepared) -> bytes:
