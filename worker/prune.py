@@ -1,7 +1,8 @@
 """Take what is old out of the index, so that nothing new is matched to it, or out of the database altogether.
 
 An article is old when it came out before the cut; one without a plausible date, when it was received before. All in
-short transactions, beside running workers; whatever was left undone by a crash is done by the next call.
+short transactions, beside running workers (the first also enters the postings that wait in runs); whatever was left
+undone by a crash is done by the next call.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence

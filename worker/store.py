@@ -170,9 +170,9 @@ def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> Non
         if len(print_.keys):
             keys[texts.ids[print_.digest], place(time, print_.digest, DEFAULT_SEED)] = print_.keys
     again = {posting: own for posting, own in keys.items() if posting[0] not in texts.new}
-    keys |= _missing(connection, again)
-    sizes = [len(own) for own in keys.values()]
-    if sum(sizes):
+    keys = {posting: own for posting, own in keys.items() if posting not in again} | _missing(connection, again)
+    if keys:
+        sizes = [len(own) for own in keys.values()]
         places = np.repeat(np.array([where for _, where in keys], np.int64), sizes)
         owners = np.repeat(np.array([text for text, _ in keys], np.int32), sizes)
         postings.add(connection, ordered(Postings(np.concatenate(list(keys.values())), places, owners)))
@@ -181,22 +181,18 @@ def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> Non
 def _missing(connection: Connection, asked: Mapping[Posting, NDArray[np.int32]]) -> dict[Posting, NDArray[np.int32]]:
     """Those keys of texts that are not posted at a place yet.
 
-    All of a text's are, or none, unless `prune` was cut short: it goes from key to key, and leaves one end out.
+    Nearly always none or all: so only the first and the last are asked for, and the others where one of these is not
+    there. `prune` goes from key to key, so one that was cut short left an end out. Several may leave a hole between
+    both: the next that reaches its end takes out the rest.
     """
     ends = _posted(connection, {posting: own[[0, -1]] for posting, own in asked.items()})
-    partly = {posting: own for posting, own in asked.items() if not {int(own[0]), int(own[-1])} <= ends[posting]}
-    there = _posted(connection, {posting: own for posting, own in partly.items() if ends[posting]})
-    nothing = np.empty(0, np.int32)
-    return {
-        posting: np.array([key for key in own.tolist() if key not in there[posting]], np.int32)
-        if posting in partly
-        else nothing
-        for posting, own in asked.items()
-    }
+    lacking = {posting: own for posting, own in asked.items() if not {int(own[0]), int(own[-1])} <= ends[posting]}
+    there = _posted(connection, lacking)
+    return {posting: own[~np.isin(own, list(there[posting]))] for posting, own in lacking.items()}
 
 
 def _posted(connection: Connection, asked: Mapping[Posting, NDArray[np.int32]]) -> dict[Posting, set[int]]:
-    """Which of these keys are."""
+    """Which of these keys are posted."""
     spans = {(key, where, where) for (_, where), own in asked.items() for key in own.tolist()}
     found: dict[Posting, set[int]] = defaultdict(set)
     for (key, where, _), _, text in postings.places_within(connection, spans):
@@ -205,7 +201,7 @@ def _posted(connection: Connection, asked: Mapping[Posting, NDArray[np.int32]]) 
 
 
 def stored_words(prepared: Prepared) -> bytes:
-    """The fingerprint's words as `texts.words` holds them."""
+    """The fingerprint's words as `bodies.words` holds them."""
     return prepared.fingerprint.words.astype("<u4").tobytes()
 
 
