@@ -1,6 +1,7 @@
 """Engines for both databases, and the one place where SQLite and PostgreSQL are told to behave alike."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 PATIENCE = 300.0
+BUSY = 60
+TURN = 0.002
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """For libpq: a server that vanished without a word is noticed in a minute (it would be two hours)."""
 
@@ -69,8 +72,23 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later cannot be upgraded once another has written: SQLITE_BUSY
     # at once, without the busy timeout. IMMEDIATE waits for its turn instead.
-    writes = connection.get_execution_options().get("newsfold_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("newsfold_writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own waiting sleeps longer and longer, up to a tenth of a second past its turn.
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(TURN)
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
+    cursor.close()
 
 
 @contextmanager

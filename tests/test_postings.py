@@ -31,9 +31,10 @@ def answers(connection: Connection) -> object:
     """What the index says to everything it is asked."""
     keys = np.array(sorted({-(2**31), -7, 0, 3, 5, 2**30, 2**31 - 1}), np.int64)
     spans = [(int(key), first, first + 9) for key in keys for first in (0, 10, 35)]
+    whole, within = postings.lookup(connection, keys, spans)
     return (
-        {key: sorted(texts.tolist()) for key, texts in postings.texts_of(connection, keys).items()},
-        {span: sorted(texts.tolist()) for span, texts in postings.texts_within(connection, spans).items()},
+        {key: sorted(texts.tolist()) for key, texts in whole.items()},
+        {span: sorted(texts.tolist()) for span, texts in within.items()},
         postings.places_within(connection, spans),
     )
 
@@ -65,7 +66,7 @@ def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None
     transact(engine, lambda connection: postings.add(connection, one))
     transact(engine, lambda connection: postings.settle(connection))
     transact(engine, lambda connection: postings.add(connection, two))
-    found = look(engine, lambda connection: postings.texts_of(connection, np.array([1, 2, 3])))
+    found, _ = look(engine, lambda connection: postings.lookup(connection, np.array([1, 2, 3]), ()))
     assert {key: sorted(texts.tolist()) for key, texts in found.items()} == {2: [9, 10]}
 
 

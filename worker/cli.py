@@ -73,9 +73,9 @@ def ingest(paths: tuple[Path, ...], json_: bool) -> None:
 
     Below a folder, the first level names the source. Doing it twice changes nothing. Exits 1 if a file failed.
     """
-    from worker.forks import start_early
+    from worker import sandbox
 
-    start_early(paths)
+    sandbox.start_early()
     from worker.commands import ingest as command
 
     with database(write=True) as engine:

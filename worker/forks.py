@@ -6,35 +6,16 @@ forked in the middle of anything.
 
 import os
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
 from multiprocessing import forkserver, get_context, parent_process
-from pathlib import Path
 from typing import Final
 
 FORKS: Final = get_context("forkserver")
 FORKS.set_forkserver_preload(["worker.loaded"])
 
 
-FEW: Final = 1 << 20
-"""Bytes of files up to which one process does: starting others takes a second or two."""
-
-
-def start_early(paths: Iterable[Path] | None = None) -> None:
-    """Start the server, which then loads beside whoever wants it; not if there are only a few bytes in these files."""
-    if paths is None or _bytes_of(paths) > FEW:
-        forkserver.ensure_running()
-
-
-def _bytes_of(paths: Iterable[Path]) -> int:
-    total = 0
-    for path in paths:
-        for file in path.rglob("*") if path.is_dir() else (path,):
-            with suppress(OSError):
-                total += file.stat().st_size
-            if total > FEW:
-                return total
-    return total
+def start_early() -> None:
+    """Start the server, which then loads beside whoever wants it."""
+    forkserver.ensure_running()
 
 
 def end_with_parent() -> None:

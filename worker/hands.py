@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -16,7 +17,7 @@ from sqlalchemy import Engine
 from models.engine import look, open_engine
 from worker import ledger, parts, searching
 from worker.core.errors import NewsfoldError
-from worker.forks import FORKS, end_with_parent
+from worker.forks import end_with_parent
 from worker.ledger import Drop, Entry
 from worker.logs import configure_logs
 from worker.parts import Part
@@ -53,25 +54,27 @@ def size(group: Group) -> int:
 
 
 class Hands:
-    """The processes, started when first needed. Raises NewsfoldError when one dies; what it had goes on next time."""
+    """The processes. Raises NewsfoldError when one dies; what it had goes on next time."""
 
-    def __init__(self, pipeline: Pipeline, processes: int, count: Callable[[int], object]) -> None:
-        """`count` hears of articles as they are linked."""
+    def __init__(self, pipeline: Pipeline, processes: int) -> None:
+        """To be made before this process starts any thread: the others are forked from it, with all it has loaded."""
         self._pipeline = pipeline
         self._processes = processes
-        self._count = count
-        self._pool: ProcessPoolExecutor | None = None
         self._sent: set[Future[Any]] = set()
         self._ended: list[Outcome] = []
         self._big: list[Drop] = []
         self._unsearched = 0
+        load()
+        pipeline.engine.dispose()  # no two processes may hold one connection
+        about = pipeline.engine.url.render_as_string(hide_password=False), pipeline.window
+        self._pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=about)
+        self._pool.submit(os.getpid)  # has them start
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
 
     @staticmethod
     def available(engine: Engine) -> int:
@@ -79,28 +82,31 @@ class Hands:
         private = engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
         return 1 if private else min(os.cpu_count() or 1, MOST)
 
-    def files(self, group: Group) -> Iterator[Outcome]:
+    def ingest(self, groups: Sequence[Group], count: Callable[[int], object]) -> Iterator[Outcome]:
+        """Ingest groups of files and yield how each ended; `count` hears of articles as they are linked."""
+        self._count = count
+        for group in groups:
+            yield from self._files(group)
+        self._wait(0)
+        yield from self._said()
+        for drop in self._big:
+            yield from self._in_parts(drop)
+
+    def _files(self, group: Group) -> Iterator[Outcome]:
         """Send a group of files; yield how others ended meanwhile."""
         big = [named for named in group if size([named]) >= BIG]
-        yield from self.sort(self._pipeline.ingest(described(big), most=0))
+        yield from self._sort(self._pipeline.ingest(described(big), most=0))
         if small := [named for named in group if named not in big]:
             self._send(_ingest, small)
         yield from self._said()
 
-    def sort(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    def _sort(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         """Pass outcomes on, and put the big files aside."""
         for outcome in outcomes:
             if outcome.state == "received":
                 self._big.append(outcome.drop)
             else:
                 yield outcome
-
-    def rest(self) -> Iterator[Outcome]:
-        """Wait for everything sent, then work off the big files; yield how all of them ended."""
-        self._wait(0)
-        yield from self._said()
-        for drop in self._big:
-            yield from self._in_parts(drop)
 
     def _in_parts(self, drop: Drop) -> Iterator[Outcome]:
         look_up = partial(ledger.known, claims={drop.claim: drop.file})
@@ -110,16 +116,13 @@ class Hands:
             for part in look(self._pipeline.engine, partial(parts.undone, delivery_ids=[entry.id], limit=None)):
                 self._send(_work, entry, part, folder)  # of an attempt that died
             parts.split(self._pipeline, entry, folder, lambda part: self._send(_work, entry, part, folder))
+            self._fill()  # beside the last parts
             self._wait(0)
         yield from parts.close(self._pipeline, {entry.id: entry})
 
     def _send(self, task: Callable[..., Any], *arguments: object) -> None:
         """Send a task once few enough are on the way."""
         self._wait(AHEAD * self._processes - 1)
-        if self._pool is None:
-            own = self._pipeline
-            about = own.engine.url.render_as_string(hide_password=False), own.window
-            self._pool = ProcessPoolExecutor(self._processes, mp_context=FORKS, initializer=_begin, initargs=about)
         self._sent.add(self._pool.submit(task, *arguments))
 
     def _wait(self, most: int) -> None:
@@ -136,13 +139,17 @@ class Hands:
                 self._count(articles)
                 self._unsearched += articles
                 self._ended += outcomes
-        if self._unsearched >= searching.BATCH and self._pool is not None:
-            self._unsearched = 0
-            self._sent.add(self._pool.submit(_fill))
+        if self._unsearched >= searching.BATCH:
+            self._fill()
+
+    def _fill(self) -> None:
+        """Have the search told of what it has not heard of."""
+        self._unsearched = 0
+        self._sent.add(self._pool.submit(_fill))
 
     def _said(self) -> Iterator[Outcome]:
         ended, self._ended = self._ended, []
-        yield from self.sort(iter(ended))
+        yield from self._sort(iter(ended))
 
 
 _own: list[Pipeline] = []

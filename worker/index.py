@@ -13,7 +13,7 @@ from models.dialect import Span, insert_new, one_of
 from models.tables import HalvedCell, Match
 from worker.core import cells
 from worker.core.candidates import counts, propose
-from worker.postings import places_within, texts_of, texts_within
+from worker.postings import lookup, places_within
 
 _FIRM = tuple(
     select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None), one_of(side, "ids"))
@@ -80,20 +80,18 @@ def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) 
     if seen.halved is None:
         seen.halved = halved_cells(connection, distinct.tolist())
     halved = seen.halved
-    if seen.whole is None:
-        rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
-        seen.whole = texts_of(connection, rare)
+    spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
+    asked = [span for span in spans if span not in seen.spans]
+    nothing: Texts = np.empty(0, np.int64)
+    rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))] if seen.whole is None else nothing
+    whole, read = lookup(connection, rare, asked)
+    seen.whole = whole if seen.whole is None else seen.whole
     lists = [(key, listed) for key, listed in seen.whole.items() if key not in halved]
     number = np.full(len(distinct), -1)
     number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
     leads = np.column_stack((owners, keys, number[which]))
     leads = leads[leads[:, 2] >= 0]
     overfull = {(key, cells.FREQUENT) for key, listed in lists if len(listed) > cells.RARE}
-
-    spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
-    asked = [span for span in spans if span not in seen.spans]
-    read = texts_within(connection, asked)
-    nothing: Texts = np.empty(0, np.int64)
     for span in asked:
         listed = read.get(span, nothing)
         if len(listed) > cells.CELL and span[1] < span[2]:
@@ -132,7 +130,7 @@ def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -
     rare = sorted(key for key, cell in overfull if cell == cells.FREQUENT and key not in seen.halved)
     if rare:  # after all: some of it was pruned in the meantime
         none = dict.fromkeys(rare, np.empty(0, np.int64))
-        seen.whole = (seen.whole or {}) | none | texts_of(connection, np.array(rare, np.int64))
+        seen.whole = (seen.whole or {}) | none | lookup(connection, np.array(rare, np.int64), ())[0]
 
 
 @dataclass(frozen=True, slots=True)

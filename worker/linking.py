@@ -5,7 +5,7 @@ may have added an appearance to one of the texts; `revision` tells, and what was
 own linking, which that worker owes it, began after ours had committed everything it must see.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -87,16 +87,19 @@ def link(
     index_version: int,
     window: int | None,
     fresh: Mapping[int, Fresh] = MappingProxyType({}),
+    finish: Callable[[Connection], object] | None = None,
 ) -> None:
     """Match texts against everything stored and regroup the stories they touch. Idempotent.
 
     Texts that came out more than `window` days apart are not compared (None: all are). `fresh`: what is known of those
-    that were just stored.
+    that were just stored. `finish` is called in the transaction that links the last of them.
     """
     targets = sorted(text_ids)
+    if finish and not targets:
+        transact(engine, finish)
     while targets:
         plan = _planned(engine, targets, window, fresh)
-        targets, fresh = _applied(engine, plan, index_version), {}
+        targets, fresh = _applied(engine, plan, index_version, finish), {}
 
 
 def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
@@ -109,10 +112,18 @@ def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapp
         look(engine, partial(look_again, seen=seen, overfull=plan))
 
 
-def _applied(engine: Engine, plan: _Plan, index_version: int) -> list[int]:
+def _applied(
+    engine: Engine, plan: _Plan, index_version: int, finish: Callable[[Connection], object] | None
+) -> list[int]:
+    def work(connection: Connection) -> list[int]:
+        left = _apply(connection, plan, index_version)
+        if finish and not left:
+            finish(connection)
+        return left
+
     while True:
         try:
-            return transact(engine, partial(_apply, plan=plan, index_version=index_version))
+            return transact(engine, work)
         except _GroundMovedError:
             pass
 

@@ -135,7 +135,7 @@ class Pipeline:
         left = [entry for entry in entries if entry.state == "received" and not _is_big(entry, most)]
         given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
         alone = [entry for entry in left if 0 < entry.attempts < ledger.ATTEMPTS]
-        yield from self._outcomes(ended)
+        yield from look(self.engine, partial(_outcomes, entries=ended)) if ended else ()
         reason = f"{ledger.GAVE_UP}: each time the worker died on it"
         yield from self._close([Open(entry, error=reason) for entry in given_up], link=False)
         finished = set()
@@ -160,9 +160,17 @@ class Pipeline:
         with suppress(SQLAlchemyError), writing(self.engine) as connection:
             work(connection)
 
-    def link(self, text_ids: Sequence[int], fresh: Mapping[int, Fresh] = MappingProxyType({})) -> None:
-        """Link texts that are stored already; `fresh`: what is known of those that were stored just now."""
-        linking.link(self.engine, text_ids, self._index_version, self.window, fresh)
+    def link(
+        self,
+        text_ids: Sequence[int],
+        fresh: Mapping[int, Fresh] = MappingProxyType({}),
+        finish: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Link texts that are stored already; `fresh`: what is known of those that were stored just now.
+
+        `finish` is called in the transaction that links the last of them.
+        """
+        linking.link(self.engine, text_ids, self._index_version, self.window, fresh, finish)
 
     def relink(self, text_ids: Sequence[int]) -> None:
         """Link texts that were left unlinked: together once, then one by one; a text is given up after three attempts.
@@ -210,14 +218,17 @@ class Pipeline:
                 articles += 1
                 characters += len(found.prepared.article.text)
                 if articles >= CHUNK or characters >= CHUNK_CHARACTERS:
-                    self.commit(waiting, progress)
-                    yield from self._close(waiting[:-1])
+                    yield from self.commit(waiting, progress, waiting[:-1])
                     waiting, articles, characters = [file], 0, 0
-        self.commit(waiting, progress)
-        yield from self._close(waiting)
+        yield from self.commit(waiting, progress, waiting)
 
-    def commit(self, files: Sequence[Open], progress: Callable[[int], object]) -> None:
-        """Store and link what waits: transaction one, then transaction two."""
+    def commit(
+        self, files: Sequence[Open], progress: Callable[[int], object], ended: Sequence[Open] = ()
+    ) -> list[Outcome]:
+        """Store and link what waits: transaction one, then transaction two, which closes those that `ended`.
+
+        Of these the ones that were tried before are closed after that, once what was left unlinked is linked.
+        """
         batch = [one for file in files for one in file.waiting]
         reached = [ledger.Advance(file.entry.id, file.position, file.rejected, file.part) for file in files]
 
@@ -226,11 +237,19 @@ class Pipeline:
             ledger.advance(connection, reached)
             return stored
 
+        fresh = [file for file in ended if not file.entry.attempts]
+        outcomes: list[Outcome] = []
+
+        def finish(connection: Connection) -> None:
+            outcomes[:] = _close(connection, fresh)
+
         if files:
-            self.link(*transact(self.engine, work))
+            self.link(*transact(self.engine, work), finish if fresh else None)
+        outcomes += self._close([file for file in ended if file.entry.attempts])
         for file in files:
             file.waiting, file.rejected = [], []
         progress(len(batch))
+        return outcomes
 
     def prepare(self, article: Article, entry: ledger.Entry) -> store.Incoming:
         """Make an article of a file ready to store."""
@@ -242,11 +261,12 @@ class Pipeline:
         `finish` sets the file's position, and returns its error if it had one.
         """
         left = self._catch_up([entry.id])
-        transact(
-            self.engine,
-            lambda connection: ledger.close(connection, {entry.id: finish(connection) or left.get(entry.id)}),
-        )
-        yield from self._outcomes([entry])
+
+        def end(connection: Connection) -> list[Outcome]:
+            ledger.close(connection, {entry.id: finish(connection) or left.get(entry.id)})
+            return _outcomes(connection, [entry])
+
+        yield from transact(self.engine, end)
 
     def _catch_up(self, delivery_ids: Sequence[int]) -> dict[int, str]:
         """Link what files left unlinked; return the error of those with texts that cannot be linked."""
@@ -254,15 +274,10 @@ class Pipeline:
         left = look(self.engine, partial(leftovers.stuck, delivery_ids=delivery_ids))
         return {i: f"unexpected: {texts} of its texts are stored and cannot be linked" for i, texts in left.items()}
 
-    def _close(self, files: Sequence[Open], *, link: bool = True) -> Iterator[Outcome]:
-        """Link what attempts that died left unlinked, unless linking may be what they died of; add the files up."""
-        ended = [file for file in files if not file.big]
-        tried = [file.entry.id for file in ended if file.entry.attempts and link]
-        left = self._catch_up(tried) if tried else {}
-        if ended:
-            errors = {file.entry.id: file.error or left.get(file.entry.id) for file in ended}
-            transact(self.engine, lambda connection: ledger.close(connection, errors))
-        yield from self._outcomes([file.entry for file in files])
+    def _close(self, files: Sequence[Open], *, link: bool = True) -> list[Outcome]:
+        """Close files of which an attempt died: link what it left unlinked, unless linking may be what it died of."""
+        left = self._catch_up([file.entry.id for file in files if not file.big]) if files and link else {}
+        return transact(self.engine, partial(_close, files=files, left=left)) if files else []
 
     def _read(self, file: Open, most: int | None) -> Iterator[store.Incoming]:
         """Parse and prepare a file's records, past those an earlier attempt stored; note rejections and the error."""
@@ -283,14 +298,26 @@ class Pipeline:
         except OSError as error:
             file.error = f"cannot be read: {error.strerror}"
 
-    def _outcomes(self, entries: Sequence[ledger.Entry]) -> Iterator[Outcome]:
-        if not entries:
-            return
-        rows = look(self.engine, lambda connection: ledger.entry_rows(connection, [entry.id for entry in entries]))
-        for entry in entries:
-            row = rows[entry.id]
-            counts = row.received, row.new, row.duplicate, row.rejected
-            yield Outcome(entry.drop, row.state, *counts, row.error, row.finished_at or row.touched_at)
+
+def _close(
+    connection: Connection, files: Sequence[Open], left: Mapping[int, str] = MappingProxyType({})
+) -> list[Outcome]:
+    """Add up the files that are at their end; return how all of them stand. `left`: why they cannot be linked."""
+    if errors := {file.entry.id: file.error or left.get(file.entry.id) for file in files if not file.big}:
+        ledger.close(connection, errors)
+    return _outcomes(connection, [file.entry for file in files])
+
+
+def _outcomes(connection: Connection, entries: Sequence[ledger.Entry]) -> list[Outcome]:
+    rows = ledger.entry_rows(connection, [entry.id for entry in entries]) if entries else {}
+    return [
+        Outcome(
+            entry.drop, row.state, row.received, row.new, row.duplicate, row.rejected, row.error,
+            row.finished_at or row.touched_at,
+        )
+        for entry in entries
+        for row in (rows[entry.id],)
+    ]  # fmt: skip
 
 
 def _begin(

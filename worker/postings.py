@@ -8,7 +8,7 @@ has read of them.
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -34,12 +34,21 @@ TIER: Final = 3
 
 Numbers = NDArray[np.int64]
 
-_KEPT: WeakKeyDictionary[Engine, Mapping[int, Postings]] = WeakKeyDictionary()
-"""Runs that were read, by id. Those are drawn at random, so that none is given twice, not even after a restore."""
+
+class Kept(NamedTuple):
+    """What some runs hold together: to look into many takes longer."""
+
+    runs: frozenset[int]
+    """Their ids, drawn at random: none is given twice, not even after a restore."""
+    postings: Postings
+
+
+_KEPT: WeakKeyDictionary[Engine, Mapping[int, Kept]] = WeakKeyDictionary()
+"""What was read last: by shard, and each run that is not cut by itself."""
 
 _SIZES = select(PostingRun.shard, PostingRun.postings, PostingRun.id)
-_IDS = select(PostingRun.id)
-_IN_SHARD = _IDS.where(PostingRun.shard == bindparam("shard"))
+_THERE = select(PostingRun.shard, PostingRun.id)
+_IN_SHARD = select(PostingRun.id).where(PostingRun.shard == bindparam("shard"))
 _RUNS = select(PostingRun.id, PostingRun.data).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
 _TAKEN = _RUNS.with_for_update(skip_locked=True)
 _GONE = delete(PostingRun).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
@@ -96,39 +105,49 @@ def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
 
 
 def recent(connection: Connection) -> list[Postings]:
-    """The runs there are. Read them before `text_keys`, or what is just being entered there may be missed.
+    """What waits in runs. Read it before `text_keys`, or what is just being entered there may be missed.
 
     Where each statement sees what is there by then (not in `look`), the same may be seen in both.
     """
-    kept = _KEPT.get(connection.engine, {})
+    before = _KEPT.get(connection.engine, {})
     while True:
-        ids = list(connection.scalars(_IDS))
-        missing = [run for run in ids if run not in kept]
+        there: dict[int, set[int]] = defaultdict(set)
+        for shard, run in connection.execute(_THERE):
+            there[~run if shard == UNCUT else shard].add(run)
+        kept = {shelf: one for shelf, one in before.items() if shelf in there and one.runs <= there[shelf]}
+        new = {shelf: runs - kept[shelf].runs if shelf in kept else runs for shelf, runs in there.items()}
+        missing = [run for runs in new.values() for run in runs]
         read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
         if len(read) == len(missing):
             break  # otherwise some were merged or entered in between
-    runs = {run: kept.get(run) or read[run] for run in ids}
-    _KEPT[connection.engine] = runs
-    return list(runs.values())
+    for shelf, runs in new.items():
+        if runs:
+            known = [kept[shelf].postings] if shelf in kept else []
+            kept[shelf] = Kept(frozenset(there[shelf]), merge([*known, *(read[run] for run in runs)]))
+    _KEPT[connection.engine] = kept
+    return [one.postings for one in kept.values()]
 
 
-def texts_of(connection: Connection, keys: NDArray[np.int64]) -> dict[int, Numbers]:
-    """The texts of each of these keys that is posted more than once. `keys` are distinct and ascending."""
-    everywhere = np.column_stack((keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max)))
-    found = _in_runs(connection, everywhere)
-    rows = dialect.postings(connection, keys.tolist())
-    entered = np.searchsorted(keys, [row[0] for row in rows])
-    return {int(keys[at]): texts for at, texts in _lists(*found, entered, rows)}
-
-
-def texts_within(connection: Connection, spans: Sequence[Span]) -> dict[Span, Numbers]:
-    """The texts of each of these spans in which two are posted."""
-    if not spans:
-        return {}
+def lookup(
+    connection: Connection, keys: Numbers, spans: Collection[Span]
+) -> tuple[dict[int, Numbers], dict[Span, Numbers]]:
+    """The texts of each of these keys, and of each of these spans, in which two are posted. `keys` are distinct and
+    ascending."""
     spans = sorted(spans)
-    found = _in_runs(connection, np.array(spans, np.int64))
-    rows = dialect.postings_within(connection, spans)
-    return {spans[at]: texts for at, texts in _lists(*found, np.array([row[0] for row in rows], np.int64), rows)}
+    everywhere = np.column_stack((keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max)))
+    asked = np.concatenate((everywhere, np.array(spans, np.int64).reshape(-1, 3)))
+    numbers, texts = _in_runs(connection, asked)
+    rows = dialect.postings(connection, keys.tolist()) if len(keys) else []
+    parts = dialect.postings_within(connection, spans) if spans else []
+    entered = [*np.searchsorted(keys, [row[0] for row in rows]).tolist(), *(len(keys) + row[0] for row in parts)]
+    listed = _lists(numbers, texts, entered, [row[1] for row in (*rows, *parts)])
+    whole, within = {}, {}
+    for number, held in listed:
+        if number < len(keys):
+            whole[int(keys[number])] = held
+        else:
+            within[spans[number - len(keys)]] = held
+    return whole, within
 
 
 def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple[Span, int, int]]:
@@ -147,24 +166,25 @@ def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple
 
 def _in_runs(connection: Connection, spans: Numbers) -> tuple[Numbers, Numbers]:
     """Numbers of spans, rows (key, first place, last place), and the texts that runs have there, one for one."""
-    asked = Spans.of(spans)
+    order = np.lexsort((spans[:, 1], spans[:, 0]))
+    asked = Spans.of(spans[order])
     numbers, texts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for run in recent(connection):
         found, at = find(run, asked)
         if len(found):
-            numbers.append(found)
+            numbers.append(order[found])
             texts.append(run.texts[at].astype(np.int64))
     return np.concatenate(numbers), np.concatenate(texts)
 
 
 def _lists(
-    numbers: Numbers, texts: Numbers, entered: Numbers, rows: Sequence[tuple[int, str]]
+    numbers: Numbers, texts: Numbers, entered: Sequence[int], lists: Sequence[str]
 ) -> Iterable[tuple[int, Numbers]]:
-    """Put together what runs have and what is in `text_keys` (a number and ids with commas between, a row each), and
-    leave out what is only there once."""
-    if rows:
-        ids = np.fromstring(",".join(row[1] for row in rows), dtype=np.int64, sep=",")
-        numbers = np.concatenate((numbers, np.repeat(entered, [row[1].count(",") + 1 for row in rows])))
+    """Put together what runs have and what is in `text_keys` (numbers, and ids with commas between), and leave out what
+    is only there once."""
+    if lists:
+        ids = np.fromstring(",".join(lists), dtype=np.int64, sep=",")
+        numbers = np.concatenate((numbers, np.repeat(entered, [ids.count(",") + 1 for ids in lists])))
         texts = np.concatenate((texts, ids))
     several = np.bincount(numbers)[numbers] > 1 if len(numbers) else np.empty(0, np.bool_)
     numbers, texts = numbers[several], texts[several]

@@ -4,22 +4,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from models.dialect import one_of, update_rows
-from models.tables import Article, Story, StoryChange, StoryRedirect, Text
+from models.dialect import killed_items, one_of, update_rows
+from models.tables import Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
 from worker.core.normalise import agency
 from worker.known import Edge, Known, Place, Standing
 
 WITHDRAWN_WITH = {match.Relation.EXACT, match.Relation.NEAR, match.Relation.SYNDICATED}
 """A killed item takes with it what carries its text, not what only quotes it."""
-
-_KILLED = (
-    select(Article.item)
-    .where(Article.status == "cancelled", Article.item.in_(bindparam("items", expanding=True)))
-    .distinct()
-)
 
 NewPlace = tuple[int, str, float, float, bool]
 """A `Place` that is one."""
@@ -176,8 +170,7 @@ def _withdrawn(connection: Connection, texts: Mapping[bytes, Placed], matches: S
     killed = {
         item.hex()
         for start in range(0, len(items), 10_000)
-        for item in connection.scalars(_KILLED, {"items": items[start : start + 10_000]})
-        if item
+        for item in killed_items(connection, items[start : start + 10_000])
     }
     if not killed:
         return set()

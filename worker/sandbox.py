@@ -210,6 +210,11 @@ def _environment() -> dict[str, str]:
 _idle: list[_Child] = []
 
 
+def start_early() -> None:
+    """Start a child, which then loads beside its parent."""
+    _idle.append(_Child())
+
+
 def _take() -> _Child:
     try:
         return _idle.pop()

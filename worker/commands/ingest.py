@@ -1,7 +1,7 @@
 """`newsfold ingest`: files where they lie, straight through the pipeline, no queue."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine
 
 from worker import inbox, searching
-from worker.forks import FEW
 from worker.hands import Group, Hands, Named, described, size
 from worker.logs import configure_logs
 from worker.pipeline import Outcome, Pipeline, warm_up
 from worker.settings import Settings
 
 GROUP = 200
-"""Files worked off at a time; so many at the most are ingested without starting processes."""
+"""Files worked off at a time."""
+FEW = 1 << 20
+"""Bytes that one process ingests by itself, if it is no more than a group of files: starting others takes a second."""
 
 
 def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
@@ -28,8 +29,8 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
     pipeline = Pipeline.open(engine, Settings.from_environment().window)
     groups = _groups([found for path in paths for found in _files(path)])
     outcomes: list[Outcome] = []
-    with _bar(sum(map(len, groups)), shown=not json_) as (count, ended):
-        for outcome in _ingest(pipeline, groups, count):
+    with _hands(pipeline, groups) as hands, _bar(sum(map(len, groups)), shown=not json_) as (count, ended):
+        for outcome in hands.ingest(groups, count) if hands else _here(pipeline, groups, count):
             outcomes.append(outcome)
             ended()
         searching.fill(engine)
@@ -37,18 +38,18 @@ def run(engine: Engine, paths: Sequence[Path], json_: bool) -> int:
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
-def _ingest(pipeline: Pipeline, groups: Sequence[Group], count: Callable[[int], None]) -> Iterator[Outcome]:
-    """Ingest a few files here, more of them on all cores."""
-    hands = Hands.available(pipeline.engine)
-    if hands < 2 or (len(groups) == 1 and size(groups[0]) <= FEW):
-        warm_up()
-        for group in groups:
-            yield from pipeline.ingest(described(group), count)
-        return
-    with Hands(pipeline, hands, count) as others:
-        for group in groups:
-            yield from others.files(group)
-        yield from others.rest()
+def _hands(pipeline: Pipeline, groups: Sequence[Group]) -> AbstractContextManager[Hands | None]:
+    """The processes that ingest, or None if it is not worth starting them."""
+    processes = Hands.available(pipeline.engine)
+    if processes < 2 or (len(groups) <= 1 and sum(map(size, groups)) <= FEW):
+        return nullcontext()
+    return Hands(pipeline, processes)
+
+
+def _here(pipeline: Pipeline, groups: Sequence[Group], count: Callable[[int], None]) -> Iterator[Outcome]:
+    warm_up()
+    for group in groups:
+        yield from pipeline.ingest(described(group), count)
 
 
 @contextmanager

@@ -41,10 +41,10 @@ def _is_mail(source: Source) -> bool:
 
 
 def _is_mhtml(source: Source) -> bool:
+    if not _is_mail(source):
+        return False
     block = _headers(source.head).lower()
-    return (
-        _is_mail(source) and b"multipart/related" in block and (b"text/html" in block or b"snapshot-content" in block)
-    )
+    return b"multipart/related" in block and (b"text/html" in block or b"snapshot-content" in block)
 
 
 def _read_mail(source: Source) -> Records:
