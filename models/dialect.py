@@ -42,14 +42,25 @@ def insert_new(connection: Connection, table: Any) -> Insert:
 
 def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
     """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
+    return [(row[0], row[1], row[2]) for row in _read_bytes(connection, _FINGERPRINTS, text_ids)]
+
+
+def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Read (run, its data) of those of these runs that are there."""
+    return [(row[0], row[1]) for row in _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)]
+
+
+_FINGERPRINTS = "SELECT text_id, words, headline_words FROM bodies WHERE text_id"
+
+
+def _read_bytes(connection: Connection, select: str, ids: Sequence[int]) -> Iterable[Any]:
+    """Run what `select` begins, which ends with the column that is to be one of these ids."""
     if connection.dialect.name == "postgresql":
-        read = "SELECT text_id, words, headline_words FROM bodies WHERE text_id = ANY(%s::int[])"
+        read = f"{select} = ANY(%s::bigint[])"
         with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
-            found = cursor.execute(read, (_array(text_ids),), binary=True).fetchall()
-    else:
-        read = "SELECT text_id, words, headline_words FROM bodies WHERE text_id IN (SELECT value FROM json_each(?))"
-        found = connection.exec_driver_sql(read, (str(list(text_ids)),))
-    return [(row[0], row[1], row[2]) for row in found]
+            return list(cursor.execute(read, (_array(ids),), binary=True))
+    read = f"{select} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
+    return connection.exec_driver_sql(read, (str(list(ids)),))
 
 
 def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:

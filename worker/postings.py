@@ -7,8 +7,8 @@ has read of them.
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,6 +24,8 @@ BITS: Final = 4
 """2**BITS shards."""
 FULL: Final = 1 << 17
 """Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
+ON_A_SERVER: Final = 4
+"""So many times as many on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
 """Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
@@ -35,23 +37,16 @@ TIER: Final = 3
 Numbers = NDArray[np.int64]
 
 
-class Kept(NamedTuple):
-    """What some runs hold together: to look into many takes longer."""
-
-    runs: frozenset[int]
-    """Their ids, drawn at random: none is given twice, not even after a restore."""
-    postings: Postings
-
-
-_KEPT: WeakKeyDictionary[Engine, Mapping[int, Kept]] = WeakKeyDictionary()
-"""What was read last: by shard, and each run that is not cut by itself."""
+_KEPT: WeakKeyDictionary[Engine, dict[int, Postings]] = WeakKeyDictionary()
+"""Runs that were written or read, by id. Those are drawn at random, so that none is given twice, not even after a
+restore."""
 
 _SIZES = select(PostingRun.shard, PostingRun.postings, PostingRun.id)
-_THERE = select(PostingRun.shard, PostingRun.id)
-_IN_SHARD = select(PostingRun.id).where(PostingRun.shard == bindparam("shard"))
-_RUNS = select(PostingRun.id, PostingRun.data).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
-_TAKEN = _RUNS.with_for_update(skip_locked=True)
-_GONE = delete(PostingRun).where(PostingRun.id.in_(bindparam("ids", expanding=True)))
+_IDS = select(PostingRun.id)
+_IN_SHARD = _IDS.where(PostingRun.shard == bindparam("shard"))
+_AMONG = PostingRun.id.in_(bindparam("ids", expanding=True))
+_TAKEN = _IDS.where(_AMONG).with_for_update(skip_locked=True)
+_GONE = delete(PostingRun).where(_AMONG)
 
 
 def add(connection: Connection, postings: Postings) -> None:
@@ -69,11 +64,12 @@ def settle(connection: Connection) -> None:
 
 def _write(connection: Connection, postings: Postings, shard: int = UNCUT) -> None:
     cut = shard == UNCUT and len(postings.keys) >= SMALL
-    rows = [
-        {"id": secrets.randbits(63), "shard": one, "postings": len(run.keys), "data": pack(run)}
-        for one, run in (shards(postings, BITS) if cut else [(shard, postings)])
-    ]
+    runs = [(secrets.randbits(63), *run) for run in (shards(postings, BITS) if cut else [(shard, postings)])]
+    rows = [{"id": i, "shard": part, "postings": len(run.keys), "data": pack(run)} for i, part, run in runs]
     connection.execute(insert(PostingRun), rows)
+    kept = _KEPT.setdefault(connection.engine, {})
+    for i, _, run in runs:  # copied, or one that is left would hold the memory of all
+        kept[i] = Postings(run.keys.copy(), run.places.copy(), run.texts.copy())
 
 
 def _tidy(connection: Connection, full: int) -> None:
@@ -87,8 +83,9 @@ def _tidy(connection: Connection, full: int) -> None:
         if len(runs) >= ALIKE and (taken := _take(connection, runs)):
             _write(connection, merge(taken), shard)
     del held[UNCUT]
+    server = connection.dialect.name == "postgresql"
     for shard, postings in held.most_common(1):
-        if postings >= full:
+        if postings >= full * (ON_A_SERVER if server else 1):
             _enter(connection, shard)
 
 
@@ -99,7 +96,7 @@ def _enter(connection: Connection, shard: int) -> None:
 
 def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
     """Read and delete these runs, but not those that somebody else is just taking."""
-    taken = {row.id: unpack(row.data) for row in connection.execute(_TAKEN, {"ids": runs})}
+    taken = _held(connection, list(connection.scalars(_TAKEN, {"ids": runs})))
     connection.execute(_GONE, {"ids": list(taken)})
     return list(taken.values())
 
@@ -109,23 +106,21 @@ def recent(connection: Connection) -> list[Postings]:
 
     Where each statement sees what is there by then (not in `look`), the same may be seen in both.
     """
-    before = _KEPT.get(connection.engine, {})
     while True:
-        there: dict[int, set[int]] = defaultdict(set)
-        for shard, run in connection.execute(_THERE):
-            there[~run if shard == UNCUT else shard].add(run)
-        kept = {shelf: one for shelf, one in before.items() if shelf in there and one.runs <= there[shelf]}
-        new = {shelf: runs - kept[shelf].runs if shelf in kept else runs for shelf, runs in there.items()}
-        missing = [run for runs in new.values() for run in runs]
-        read = {row.id: unpack(row.data) for row in connection.execute(_RUNS, {"ids": missing})} if missing else {}
-        if len(read) == len(missing):
+        ids = list(connection.scalars(_IDS))
+        runs = _held(connection, ids)
+        if len(runs) == len(ids):
             break  # otherwise some were merged or entered in between
-    for shelf, runs in new.items():
-        if runs:
-            known = [kept[shelf].postings] if shelf in kept else []
-            kept[shelf] = Kept(frozenset(there[shelf]), merge([*known, *(read[run] for run in runs)]))
-    _KEPT[connection.engine] = kept
-    return [one.postings for one in kept.values()]
+    _KEPT[connection.engine] = runs
+    return list(runs.values())
+
+
+def _held(connection: Connection, ids: Sequence[int]) -> dict[int, Postings]:
+    """Those of these runs that are there."""
+    kept = _KEPT.get(connection.engine, {})
+    missing = [run for run in ids if run not in kept]
+    read = {run: unpack(data) for run, data in dialect.runs(connection, missing)} if missing else {}
+    return {run: held for run in ids if (held := kept.get(run) or read.get(run)) is not None}
 
 
 def lookup(
