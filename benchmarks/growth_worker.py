@@ -15,6 +15,7 @@ import migrations
 import worker.linking
 from benchmarks.stream import latencies, summary
 from models.engine import open_engine
+from worker import searching
 from worker.pipeline import Pipeline, describe, warm_up
 from worker.settings import Settings
 
@@ -48,6 +49,7 @@ def ingest(pipeline: Pipeline, path: str) -> dict[str, Any]:
     """Ingest a file as `newsfold ingest` does."""
     start, processor = time.perf_counter(), time.process_time()
     (outcome,) = pipeline.ingest([describe(Path(path), Path(path).name, None)])
+    searching.fill(pipeline.engine)
     seconds, cpu = time.perf_counter() - start, time.process_time() - processor
     if outcome.state != "done":
         raise RuntimeError(f"{path} failed: {outcome.error}")

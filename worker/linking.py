@@ -30,7 +30,7 @@ from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_c
 from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, matched
 from worker.regroup import regroup
 
-PIECE = 1 << 13
+PIECE = 1 << 14
 """Pairs whose words are read and looked at in one go: bounds the memory that takes."""
 
 _TWIN = aliased(Article)
