@@ -15,8 +15,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 PATIENCE = 300.0
-BUSY = 60
+BUSY = 60.0
+"""Seconds to wait for SQLite's other writers, each time."""
 TURN = 0.002
+"""Seconds between two looks whether it is our turn to write."""
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """For libpq: a server that vanished without a word is noticed in a minute (it would be two hours)."""
 
@@ -30,7 +32,7 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         if read_only and url.database and url.database != ":memory:":
             file = "file:" + quote(str(Path(url.database).absolute()))
             url = url.set(database=file, query={**url.query, "mode": "ro", "uri": "true"})
-        engine = create_engine(url, hide_parameters=True, json_serializer=_json, connect_args={"timeout": 60})
+        engine = create_engine(url, hide_parameters=True, json_serializer=_json, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _look_only if read_only else _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -76,18 +78,30 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     # SQLite's own waiting sleeps longer and longer, up to a tenth of a second past its turn.
-    cursor = connection.connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 0")
+    _wait_for_locks(connection, 0.0)
+    try:
+        _take_turn(connection)
+    finally:
+        _wait_for_locks(connection, BUSY)
+
+
+def _take_turn(connection: Connection) -> None:
     deadline = time.monotonic() + BUSY
     while True:
         try:
-            cursor.execute("BEGIN IMMEDIATE")
-            break
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
                 raise
-        time.sleep(TURN)
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
+            time.sleep(TURN)
+        else:
+            return
+
+
+def _wait_for_locks(connection: Connection, seconds: float) -> None:
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
     cursor.close()
 
 
