@@ -42,15 +42,13 @@ def insert_new(connection: Connection, table: Any) -> Insert:
 
 def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
     """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
-    return [(row[0], row[1], row[2]) for row in _read_bytes(connection, _FINGERPRINTS, text_ids)]
+    select = "SELECT text_id, words, headline_words FROM bodies WHERE text_id"
+    return [(row[0], row[1], row[2]) for row in _read_bytes(connection, select, text_ids)]
 
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Read (run, its data) of those of these runs that are there."""
     return [(row[0], row[1]) for row in _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)]
-
-
-_FINGERPRINTS = "SELECT text_id, words, headline_words FROM bodies WHERE text_id"
 
 
 def _read_bytes(connection: Connection, select: str, ids: Sequence[int]) -> Iterable[Any]:

@@ -1,4 +1,4 @@
-"""Transactions on both databases: turns are waited for, and what is no matter of turns is raised at once."""
+"""SQLite's writers take turns: these are waited for, and what is no matter of turns is raised at once."""
 
 import sqlite3
 import threading
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from models import engine as engines
-from models.engine import open_engine, transact, writing
+from models.engine import reading, transact, writing
 from tests.conduct import opened
 
 
@@ -45,9 +45,8 @@ def test_a_turn_that_never_comes_is_an_error_and_leaves_the_connection_as_patien
             assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == 50
 
 
-def test_a_file_that_is_no_database_is_an_error_at_once(tmp_path: Path) -> None:
-    (tmp_path / "a.db").write_text("Not a database at all, however long one waits for it. " * 40)
-    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    with pytest.raises(DatabaseError, match="not a database"), writing(engine):
-        pass
-    engine.dispose()
+def test_what_waiting_cannot_mend_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(f"sqlite:///{tmp_path / 'a.db'}") as (engine, _), reading(engine) as connection:
+        monkeypatch.setattr(engines.time, "sleep", lambda _: pytest.fail("waited"))
+        with pytest.raises(OperationalError, match="within a transaction"):
+            engines._take_turn(connection)

@@ -60,6 +60,21 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     assert look(engine, answers) == waiting
 
 
+def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `rebuild` does: it stores every text before it links the first."""
+    monkeypatch.setattr(postings, "SMALL", 8)
+    monkeypatch.setattr(postings, "FULL", 20)
+    monkeypatch.setattr(postings, "ALIKE", 3)
+    random = np.random.default_rng(7)
+    for number in range(1, 40):
+        one = batch(random, 100 * number, 30)
+        transact(engine, lambda connection, one=one: postings.add(connection, one))
+    waiting = {row["id"] for row in rows(engine, "SELECT id FROM posting_runs")}
+    assert set(postings._KEPT[engine]) <= waiting
+
+
 def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None:
     one = Postings(np.array([1, 2], np.int32), np.array([5, 5]), np.array([9, 9], np.int32))
     two = Postings(np.array([2], np.int32), np.array([6]), np.array([10], np.int32))

@@ -64,6 +64,7 @@ class Hands:
         self._ended: list[Outcome] = []
         self._big: list[Drop] = []
         self._unsearched = 0
+        self._count: Callable[[int], object] = lambda articles: None
         load()
         pipeline.engine.dispose()  # no two processes may hold one connection
         about = pipeline.engine.url.render_as_string(hide_password=False), pipeline.window

@@ -241,7 +241,7 @@ class Pipeline:
         outcomes: list[Outcome] = []
 
         def finish(connection: Connection) -> None:
-            outcomes[:] = _close(connection, fresh)
+            outcomes[:] = _closed(connection, fresh)
 
         if files:
             self.link(*transact(self.engine, work), finish if fresh else None)
@@ -277,7 +277,7 @@ class Pipeline:
     def _close(self, files: Sequence[Open], *, link: bool = True) -> list[Outcome]:
         """Close files of which an attempt died: link what it left unlinked, unless linking may be what it died of."""
         left = self._catch_up([file.entry.id for file in files if not file.big]) if files and link else {}
-        return transact(self.engine, partial(_close, files=files, left=left)) if files else []
+        return transact(self.engine, partial(_closed, files=files, left=left)) if files else []
 
     def _read(self, file: Open, most: int | None) -> Iterator[store.Incoming]:
         """Parse and prepare a file's records, past those an earlier attempt stored; note rejections and the error."""
@@ -299,7 +299,7 @@ class Pipeline:
             file.error = f"cannot be read: {error.strerror}"
 
 
-def _close(
+def _closed(
     connection: Connection, files: Sequence[Open], left: Mapping[int, str] = MappingProxyType({})
 ) -> list[Outcome]:
     """Add up the files that are at their end; return how all of them stand. `left`: why they cannot be linked."""

@@ -25,7 +25,7 @@ BITS: Final = 4
 FULL: Final = 1 << 17
 """Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
 ON_A_SERVER: Final = 4
-"""So many times as many on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
+"""So many times as many wait on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
 """Postings of a run that is not cut into shards (shard -1): some seventy articles."""
 UNCUT: Final = -1
@@ -35,7 +35,6 @@ TIER: Final = 3
 """of as many bits, as far as these go into it: within a factor of eight."""
 
 Numbers = NDArray[np.int64]
-
 
 _KEPT: WeakKeyDictionary[Engine, dict[int, Postings]] = WeakKeyDictionary()
 """Runs that were written or read, by id. Those are drawn at random, so that none is given twice, not even after a
@@ -98,6 +97,9 @@ def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
     """Read and delete these runs, but not those that somebody else is just taking."""
     taken = _held(connection, list(connection.scalars(_TAKEN, {"ids": runs})))
     connection.execute(_GONE, {"ids": list(taken)})
+    kept = _KEPT.get(connection.engine, {})
+    for run in taken:  # `rebuild` stores everything before it looks for the first time
+        kept.pop(run, None)
     return list(taken.values())
 
 

@@ -211,7 +211,7 @@ _idle: list[_Child] = []
 
 
 def start_early() -> None:
-    """Start a child, which then loads beside its parent."""
+    """Start a child, which then loads beside its parent. Raises SandboxError."""
     _idle.append(_Child())
 
 
