@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## Fold examples/ into stories, in a new database, and print 
 	    "$$NEWSFOLD_DATABASE_URL" '$(BIN)'
 
 test: $(DEVELOP) ## Run the tests, on a PostgreSQL and a Redis that they start themselves (ARGS='-k inbox -x')
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
 chaos: $(DEVELOP) ## Pull every plug for ten minutes, then count: 10,000 files, workers, Redis, PostgreSQL (ARGS='--seed 2')
 	$(BIN)/python -m tests.chaos $(ARGS)

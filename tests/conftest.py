@@ -1,6 +1,7 @@
 """Databases and brokers for the tests.
 
-The servers start on first use, so tests of pure functions pay nothing. `NEWSFOLD_TEST_DATABASE_URL` (a PostgreSQL role
+The servers start on first use, so tests of pure functions pay nothing; where tests run in several processes
+(pytest-xdist, as `make test` does), each has its own. `NEWSFOLD_TEST_DATABASE_URL` (a PostgreSQL role
 that may create databases) and `NEWSFOLD_TEST_REDIS_URL` (a numbered database that may be emptied) name servers of
 one's own instead. A server that is not there fails the tests that need it; nothing is skipped.
 """
@@ -11,17 +12,36 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
+import psutil
 import pytest
 import redis
+import structlog
 
 from tests.servers import PostgresServer, RedisServer, create_database, drop_database
 from worker import postings, prune
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """End on SIGTERM as on Ctrl-C, with the fixtures' clean-up: `timeout` and CI must not leave servers behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def end(*_: object) -> NoReturn:
+        if config.getoption("numprocesses", None):  # on Ctrl-C the terminal tells these processes
+            for process in psutil.Process().children():
+                process.terminate()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    # rich, the default, takes longer to print an error than most tests take.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One process if they would have to share a Redis: each test empties it."""
+    return 1 if os.environ.get("NEWSFOLD_TEST_REDIS_URL") else None
 
 
 @pytest.fixture(autouse=True)
