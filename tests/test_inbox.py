@@ -70,8 +70,15 @@ def test_a_claim_moves_files_whole_and_a_second_claim_gets_nothing(box: Inbox) -
 
 def test_small_files_share_a_batch_and_a_big_one_has_its_own() -> None:
     files = [(Path(f"{n}"), size) for n, size in enumerate([10, 10, boxes.BATCH_BYTES, 10, *[1] * 300])]
-    cut = [len(batch) for batch in boxes.batches(iter(files))]
+    cut = [len(batch) for batch in boxes.batches(files)]
     assert cut == [2, 1, 250, 51]
+
+
+def test_the_more_files_wait_the_more_share_a_batch_and_the_last_ones_are_small_again() -> None:
+    cut = [len(batch) for batch in boxes.batches([(Path(f"{n}"), 1) for n in range(20_000)])]
+    assert sum(cut) == 20_000
+    assert cut == sorted(cut, reverse=True)
+    assert (cut[0], cut[-2]) == (1_000, 250)
 
 
 def test_a_finished_file_lies_under_its_day_and_nothing_is_left_of_its_batch(box: Inbox) -> None:

@@ -25,6 +25,10 @@ import orjson
 JUNK = {"thumbs.db", "desktop.ini", ".ds_store"}
 UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
 BATCH_FILES = 250
+"""Files of a batch: done in half a second, and enough to share the cost of its transactions,"""
+SHARES = 4
+MOST_FILES = 1_000
+"""or a share of what is left of a backlog, up to so many: who waits for seconds anyway shares more of it."""
 BATCH_BYTES = 8 << 20
 LOCK = ".lock"
 """Lies in a batch's folder; whoever works on the batch holds it. Hidden, so no file dropped has this name."""
@@ -102,13 +106,15 @@ def complete(inbox: Inbox, settle: float) -> Iterator[tuple[Path, int]]:
             yield path, status.st_size
 
 
-def batches(files: Iterator[tuple[Path, int]]) -> Iterator[list[Path]]:
+def batches(files: Sequence[tuple[Path, int]]) -> Iterator[list[Path]]:
     """Cut files into batches: small ones together, so that a task is worth its message; a big one alone."""
     batch: list[Path] = []
     total = 0
+    left = len(files)
     for path, size in files:
-        if batch and (len(batch) >= BATCH_FILES or total + size > BATCH_BYTES):
+        if batch and (len(batch) >= min(max(BATCH_FILES, left // SHARES), MOST_FILES) or total + size > BATCH_BYTES):
             yield batch
+            left -= len(batch)
             batch, total = [], 0
         batch.append(path)
         total += size
@@ -119,15 +125,19 @@ def batches(files: Iterator[tuple[Path, int]]) -> Iterator[list[Path]]:
 def claim(inbox: Inbox, files: Sequence[Path]) -> str | None:
     """Move files into a new batch; return its name, or None when all of them were gone before us."""
     batch = f"{int(time.time() * 1000):013d}-{secrets.token_hex(4)}"
+    incoming, folder = inbox.incoming, inbox.processing / batch
+    made: set[Path] = set()
     claimed = 0
     for path in files:
-        target = inbox.processing / batch / path.relative_to(inbox.incoming)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = folder / path.relative_to(incoming)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         with suppress(FileNotFoundError):
             path.rename(target)
             claimed += 1
     if not claimed:
-        _remove_empty(inbox.processing / batch)
+        _remove_empty(folder)
         return None
     return batch
 
@@ -254,13 +264,12 @@ def printable(path: Path) -> str:
 
 def _move(path: Path, target: Path, arrived: Callable[[Path], None] = lambda end: None) -> Path:
     """Move a file to `target` or, if that is taken, beside it; `arrived` is told where, before the old place goes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count():
         free = target if number == 0 else target.with_name(_fitting(target.name, f"~{number}"))
         try:
             # A link fails where a rename would overwrite. Dying between link and unlink leaves one file under two
             # names, which the next sweep recognises.
-            os.link(path, free, follow_symlinks=False)
+            _link(path, free)
         except FileExistsError:
             if free.samefile(path):
                 arrived(free)
@@ -279,6 +288,14 @@ def _move(path: Path, target: Path, arrived: Callable[[Path], None] = lambda end
         path.unlink()
         return free
     raise AssertionError("unreachable: itertools.count does not end")
+
+
+def _link(path: Path, free: Path) -> None:
+    try:
+        os.link(path, free, follow_symlinks=False)
+    except FileNotFoundError:  # the folder is missing, most likely
+        free.parent.mkdir(parents=True, exist_ok=True)
+        os.link(path, free, follow_symlinks=False)
 
 
 def _fitting(name: str, suffix: str) -> str:

@@ -62,7 +62,7 @@ class Watcher:
 
     def scan(self) -> None:
         """Claim what is complete and send it."""
-        for files in boxes.batches(boxes.complete(self._inbox, self._settle)):
+        for files in boxes.batches(list(boxes.complete(self._inbox, self._settle))):
             batch = boxes.claim(self._inbox, files)
             if batch is not None:
                 self._send(batch)
