@@ -6,9 +6,9 @@ Nothing here follows arrival order but row numbers, `deliveries` and `received_a
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -153,6 +153,8 @@ class Body(Base):
 
 # Only what is unfinished: the sweeper's list stays small however many texts there are.
 Index("ix_texts_unlinked", Text.id, sqlite_where=text("linked = 0"), postgresql_where=text("NOT linked"))
+UNLINKED: Final = Text.linked == false()
+"""Of all texts, to be found in that index. `is_(False)` is `linked IS 0`, for which SQLite reads every row."""
 
 
 class Unsearched(Base):

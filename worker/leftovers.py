@@ -1,11 +1,12 @@
 """Texts that were stored and not linked, because their worker died in between: found, counted, and at last given up."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from models.dialect import insert_new, one_of
-from models.tables import Article, LinkAttempt, Text
+from models.tables import UNLINKED, Article, Delivery, LinkAttempt, Text
 from worker.ledger import ATTEMPTS
 
 
@@ -14,6 +15,21 @@ def unlinked(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
     left = select(Text.id).join(Article, Article.text_id == Text.id).distinct()
     mine = one_of(Article.delivery_id, delivery_ids)
     return list(connection.scalars(left.where(mine, waiting()).order_by(Text.id)))
+
+
+def forgotten(connection: Connection, before: datetime, most: int) -> list[int]:
+    """Texts, at most so many, that wait for their links though nobody has touched their files since `before`."""
+    left = (
+        select(Text.id)
+        .join(Article, Article.text_id == Text.id)
+        .join(Delivery, Delivery.id == Article.delivery_id)
+        .where(UNLINKED, waiting())
+        .group_by(Text.id)
+        .having(func.max(Delivery.touched_at) < before)
+        .order_by(Text.id)
+        .limit(most)
+    )
+    return list(connection.scalars(left))
 
 
 def waiting() -> ColumnElement[bool]:

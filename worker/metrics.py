@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, case, func, select
 
 from models import queries
 from models.engine import reading
-from models.tables import Delivery, Text
+from models.tables import UNLINKED, Delivery, Text
 from worker import app as root
 from worker import inbox as boxes
 from worker.inbox import Inbox
@@ -83,7 +83,7 @@ class Newsfold(Collector):
                 connection, "newsfold_texts", "Different texts by relation to their story's canonical text", "relation",
                 Text.relation,
             )  # fmt: skip
-            unlinked = connection.scalar(select(func.count()).where(Text.linked.is_(False))) or 0
+            unlinked = connection.scalar(select(func.count()).where(UNLINKED)) or 0
             yield GaugeMetricFamily("newsfold_texts_unlinked", "Texts stored and not linked yet", unlinked)
             yield GaugeMetricFamily(
                 "newsfold_texts_unsearched", "Texts that cannot be searched yet", queries.unsearched(connection)

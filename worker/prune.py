@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
 from models.engine import look, transact
-from models.tables import Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
+from models.tables import UNLINKED, Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
 from worker import postings
 from worker.core import cells
 from worker.core.article import came_out
@@ -251,7 +251,7 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
 def _left_unlinked(connection: Connection) -> list[int]:
     """The texts that wait for their links and belong to no file that is being worked on."""
     file = exists().where(Article.text_id == Text.id, Delivery.id == Article.delivery_id, Delivery.state == "received")
-    return list(connection.scalars(select(Text.id).where(Text.linked.is_(False), ~file).order_by(Text.id)))
+    return list(connection.scalars(select(Text.id).where(UNLINKED, ~file).order_by(Text.id)))
 
 
 def _spare_kills(

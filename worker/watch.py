@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from models.engine import reading
-from models.tables import Article, Delivery, Text
 from worker import app as root
 from worker import inbox as boxes
 from worker import leftovers, searching, tasks
@@ -110,18 +109,8 @@ class Watcher:
     def _relink(self) -> None:
         """Send the texts whose delivery has stood still since they were stored: an `ingest` that died left them."""
         before = datetime.now(UTC) - timedelta(seconds=RELINK)
-        left = (
-            select(Text.id)
-            .join(Article, Article.text_id == Text.id)
-            .join(Delivery, Delivery.id == Article.delivery_id)
-            .where(leftovers.waiting())
-            .group_by(Text.id)
-            .having(func.max(Delivery.touched_at) < before)
-            .order_by(Text.id)
-            .limit(LINK_BATCH)
-        )
         with reading(self._engine) as connection:
-            ids = list(connection.scalars(left))
+            ids = leftovers.forgotten(connection, before, LINK_BATCH)
         if ids and monotonic() >= self._next_relink:
             log.warning("texts stored and never linked", texts=len(ids))
             tasks.link.delay(ids)
