@@ -63,9 +63,13 @@ def _work_off(batch: str, files: Mapping[str, tuple[Path, Path]]) -> bool:
     progress = _slice()
     try:
         drops = _describe(batch, files)
+        big = {}
         for done in root.pipeline().ingest(drops, progress, parts.HEAD) if drops else ():
-            _end(files, done)
-        for entry in _big(files):
+            if done.state == "received":
+                big[done.drop.claim] = files[done.drop.claim]
+            else:
+                _end(files, done)
+        for entry in _big(big):
             parts.split(root.pipeline(), entry, _spools(batch), partial(_recruit, batch, progress))
     except PauseError:
         log.info("batch goes on later")
@@ -137,9 +141,7 @@ def _known(files: Mapping[str, tuple[Path, Path]]) -> dict[str, Entry]:
 
 
 def _end(files: Mapping[str, tuple[Path, Path]], done: Outcome) -> None:
-    """Move a file to its end, unless it goes on in parts."""
-    if done.state == "received":
-        return
+    """Move a file to its end."""
     file, relative = files[done.drop.claim]
     inbox.finish(root.inbox, file, relative, done.error, done.finished_at)
     log.info(
