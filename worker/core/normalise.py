@@ -99,7 +99,8 @@ def _https(host: str, path: str, query: str) -> str:
 
 
 def _without_furniture(lines: list[str], headline: str, found: _Found) -> list[str]:
-    low = "\n".join(lines).lower()
+    cut = (line for at, line in enumerate(lines) if at >= len(lines) - 4 or len(line) < forms.SHORT)
+    low = "\n".join(cut).lower()
     legal, tail = _holds(low, forms.LEGAL_HINTS), _holds(low, forms.TAIL_HINTS)
     title = _bare(headline)
     kept: list[str] = []
