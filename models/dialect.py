@@ -114,6 +114,17 @@ def update_rows(connection: Connection, model: Any, names: Sequence[str], rows: 
         connection.exec_driver_sql(statement, rows)
 
 
+def count_less(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Take from what the keys of matches count: rows (how much, text_a, text_b)."""
+    less = "UPDATE matches SET shared_keys = shared_keys"
+    if connection.dialect.name == "postgresql":
+        of = "FROM unnest(%s::int[], %s::int[], %s::int[]) AS new (lost, a, b) WHERE text_a = new.a AND text_b = new.b"
+        columns = tuple(_array(column) for column in zip(*rows, strict=True))
+        connection.exec_driver_sql(f"{less} - new.lost {of}", columns)
+    else:
+        connection.exec_driver_sql(f"{less} - ? WHERE text_a = ? AND text_b = ?", list(rows))
+
+
 def one_of(column: Any, values: Sequence[int] | str) -> ColumnElement[bool]:
     """`column IN values` with the whole list as one parameter: thousands of them cost one plan and no limit.
 

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select
 from sqlalchemy.orm import aliased
 
-from models.dialect import insert_rows, lock_links, one_of, writes_alone
+from models.dialect import count_less, insert_rows, lock_links, one_of, writes_alone
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
@@ -307,12 +307,11 @@ def _halve(connection: Connection, overfull: set[Pair]) -> None:
             for key in keys
             if leads(*places, halving.before.get(key, ())) and not leads(*places, halving.after[key])
         )
-    cut = [{"a": a, "b": b, "lost": less} for (a, b), less in sorted(lost.items()) if less]
+    cut = [(less, a, b) for (a, b), less in sorted(lost.items()) if less]
     if not cut:
         return
-    less = update(Match).where(*_PAIR).values(shared_keys=Match.shared_keys - bindparam("lost"))
-    connection.execute(less, cut)
-    firsts = one_of(Match.text_a, [row["a"] for row in cut])
+    count_less(connection, cut)
+    firsts = one_of(Match.text_a, [a for _, a, _ in cut])
     doomed = select(Match.text_a, Match.text_b).where(firsts, Match.shared_keys < ENOUGH)
     gone = {(row.text_a, row.text_b) for row in connection.execute(doomed)}
     if not gone:
