@@ -346,11 +346,6 @@ def lock_store(connection: Connection, *, alone: bool) -> None:
     _lock(connection, STORING_LOCK, alone)
 
 
-def writes_alone(connection: Connection) -> bool:
-    """Whether nobody else writes until this transaction, which writes, has ended."""
-    return connection.dialect.name == "sqlite"
-
-
 def lock_links(connection: Connection, *, alone: bool) -> None:
     """Hold off, until this transaction ends, whoever halves cells, or (`alone`) everybody who links."""
     _lock(connection, LINKING_LOCK, alone)

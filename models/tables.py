@@ -154,7 +154,7 @@ class Body(Base):
 # Only what is unfinished: the sweeper's list stays small however many texts there are.
 Index("ix_texts_unlinked", Text.id, sqlite_where=text("linked = 0"), postgresql_where=text("NOT linked"))
 UNLINKED: Final = Text.linked == false()
-"""Of all texts, to be found in that index. `is_(False)` is `linked IS 0`, for which SQLite reads every row."""
+"""As that index has it: `is_(False)` would be `linked IS 0`, for which SQLite reads every row."""
 
 
 class Unsearched(Base):

@@ -1,5 +1,6 @@
 """The inbox keeps the conventions people know, and never loses or overwrites a file."""
 
+import errno
 import json
 import os
 import time
@@ -89,6 +90,19 @@ def test_a_finished_file_lies_under_its_day_and_nothing_is_left_of_its_batch(box
     boxes.clear(box, batch)
     assert (box.done / "2026-05-04" / "wire" / "a.txt").read_text() == "news"
     assert list(box.processing.iterdir()) == []
+
+
+def test_where_there_are_no_hard_links_files_find_their_end_too(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    for content in ("first", "second"):
+        batch = boxes.claim(box, [drop(box, "wire/a.txt", content)])
+        assert batch is not None
+        ((file, relative),) = boxes.batch_files(box, batch)
+        boxes.finish(box, file, relative, None, NOW)
+    assert sorted(path.read_text() for path in (box.done / "2026-05-04" / "wire").iterdir()) == ["first", "second"]
 
 
 def test_nothing_in_done_is_ever_overwritten(box: Inbox) -> None:

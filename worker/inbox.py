@@ -25,7 +25,7 @@ import orjson
 JUNK = {"thumbs.db", "desktop.ini", ".ds_store"}
 UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
 BATCH_FILES = 250
-"""Files of a batch: done in half a second, and enough to share the cost of its transactions,"""
+"""Files of a batch: done in a second, and enough to share the cost of its transactions,"""
 SHARES = 4
 MOST_FILES = 1_000
 """or a share of what is left of a backlog, up to so many: who waits for seconds anyway shares more of it."""
@@ -281,6 +281,7 @@ def _move(path: Path, target: Path, arrived: Callable[[Path], None] = lambda end
                 raise
             if free.exists():  # a file system without hard links: check, then rename
                 continue
+            free.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, free)
             arrived(free)
             return free

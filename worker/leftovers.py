@@ -23,7 +23,7 @@ def forgotten(connection: Connection, before: datetime, most: int) -> list[int]:
         select(Text.id)
         .join(Article, Article.text_id == Text.id)
         .join(Delivery, Delivery.id == Article.delivery_id)
-        .where(UNLINKED, waiting())
+        .where(waiting())
         .group_by(Text.id)
         .having(func.max(Delivery.touched_at) < before)
         .order_by(Text.id)
@@ -35,14 +35,14 @@ def forgotten(connection: Connection, before: datetime, most: int) -> list[int]:
 def waiting() -> ColumnElement[bool]:
     """The condition that a text waits for its links and is not given up."""
     given = exists().where(LinkAttempt.text_id == Text.id, LinkAttempt.attempts >= ATTEMPTS).correlate(Text)
-    return Text.linked.is_(False) & ~given
+    return UNLINKED & ~given
 
 
 def stuck(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, int]:
     """How many texts of these files could not be linked when that was tried again; files without any are left out."""
     mine = one_of(Article.delivery_id, delivery_ids)
     left = select(Article.delivery_id, func.count(Text.id.distinct())).join(Text, Text.id == Article.text_id)
-    held = left.join(LinkAttempt, LinkAttempt.text_id == Text.id).where(mine, Text.linked.is_(False))
+    held = left.join(LinkAttempt, LinkAttempt.text_id == Text.id).where(mine, UNLINKED)
     return {row[0]: row[1] for row in connection.execute(held.group_by(Article.delivery_id))}
 
 

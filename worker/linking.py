@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 from sqlalchemy.orm import aliased
 
-from models.dialect import count_less, insert_rows, lock_links, one_of, writes_alone
+from models.dialect import count_less, insert_rows, lock_links, one_of
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
@@ -248,13 +248,11 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     while the index was read, some keys may have been seen and others not, and that worker saw them all.
     """
     lock_links(connection, alone=False)
-    members, edges = component(connection, plan.near)
-    standing = lock(connection, members)
-    if not writes_alone(connection):  # as it is now that nobody else can change it
-        members, edges = component(connection, plan.near & standing.keys())
-        if not members <= standing.keys():
-            raise _GroundMovedError
-    members &= standing.keys()  # without what was pruned
+    standing = lock(connection, component(connection, plan.near)[0])
+    # As it is now that nobody else can change it; what was pruned is not among those locked.
+    members, edges = component(connection, plan.near & standing.keys())
+    if not members <= standing.keys():
+        raise _GroundMovedError
     same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}
     same -= {text for pair in edges if pair not in plan.before for text in pair} & set(plan.targets)
     links = _still_led_to(connection, plan, same)

@@ -30,7 +30,7 @@ SECONDS_A_RECORD = 0.25
 SECONDS_A_BYTE = 1e-6
 """What a parser earns by finding a record and by reading on: several times what the slowest format takes."""
 
-MAX_FILES = 50_000
+MAX_FILES = 5_000
 MAX_RESIDENT_BYTES = 256 << 20
 """After so many files, or once it has grown to this, a child is replaced: memory that a library has lost comes back."""
 LOOK = 16

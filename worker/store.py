@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select, update
 
 from models.dialect import insert_new, insert_rows, lock_store, new_ids, one_of
+from models.tables import UNLINKED, Body, Text, Unsearched
 from models.tables import Article as ArticleRow
-from models.tables import Body, Text, Unsearched
 from worker import postings
 from worker.core.article import Article, came_out
 from worker.core.cells import place
@@ -27,7 +27,7 @@ from worker.core.fingerprint import DEFAULT_SEED, Fingerprint
 from worker.core.runs import Postings, ordered
 from worker.known import Appearance, Fresh, know
 
-_UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), Text.linked.is_(False)).order_by(Text.id)
+_UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), UNLINKED).order_by(Text.id)
 _BODIES = select(Body.text_id, Body.body).where(one_of(Body.text_id, "ids"))
 _STORED_WORDS = select(Body.text_id, Body.words).where(one_of(Body.text_id, "ids"))
 _GROWN = update(Text).where(one_of(Text.id, "ids")).values(revision=Text.revision + 1, linked=False)
