@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from sqlalchemy.exc import OperationalError
 PATIENCE = 300.0
 BUSY = 60.0
 """Seconds to wait for SQLite's other writers, each time."""
+SYNCED, UNSYNCED = "FULL", "NORMAL"
+"""What SQLite calls a commit that waits for the disk, and one that does not."""
 TURN = 0.002
 """Seconds between two looks whether it is our turn to write."""
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
@@ -61,7 +64,6 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode = WAL",
-        "synchronous = FULL",
         "foreign_keys = ON",
         "cache_size = -8192",
         # The index is written at random: pages wait in the log until several articles have touched them.
@@ -74,15 +76,16 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later cannot be upgraded once another has written: SQLITE_BUSY
     # at once, without the busy timeout. IMMEDIATE waits for its turn instead.
-    if not connection.get_execution_options().get("newsfold_writes", False):
+    synced = connection.get_execution_options().get("newsfold_synced")
+    if synced is None:
         connection.exec_driver_sql("BEGIN")
         return
     # SQLite's own waiting sleeps longer and longer, up to a tenth of a second past its turn.
-    _wait_for_locks(connection, 0.0)
+    _set(connection, "busy_timeout = 0", f"synchronous = {SYNCED if synced else UNSYNCED}")
     try:
         _take_turn(connection)
     finally:
-        _wait_for_locks(connection, BUSY)
+        _set(connection, f"busy_timeout = {int(BUSY * 1000)}")
 
 
 def _take_turn(connection: Connection) -> None:
@@ -99,16 +102,23 @@ def _take_turn(connection: Connection) -> None:
             return
 
 
-def _wait_for_locks(connection: Connection, seconds: float) -> None:
+def _set(connection: Connection, *pragmas: str) -> None:
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction: committed at the end, rolled back when anything raises."""
-    with engine.connect().execution_options(newsfold_writes=True) as connection, connection.begin():
+def writing(engine: Engine, *, synced: bool = True) -> Iterator[Connection]:
+    """One write transaction: committed at the end, rolled back when anything raises.
+
+    On SQLite the disk is waited for only if `synced`. Otherwise a power cut, but no kill, may take back what was
+    committed last, until a later commit is synced: that makes all before it last. So it is for work that such a commit
+    ends, before any file moves or anybody is told. PostgreSQL always waits: a server that crashes takes such commits
+    back as well, and the process that made them lives on and believes in them.
+    """
+    with engine.connect().execution_options(newsfold_synced=synced) as connection, connection.begin():
         yield connection
 
 
@@ -121,12 +131,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one write transaction, the whole of it again when the database was busy or away.
+def transact(engine: Engine, work: Callable[[Connection], T], *, synced: bool = True) -> T:
+    """Run `work` in one write transaction (see `writing`), the whole of it again when the database was busy or away.
 
     Waits up to `PATIENCE` seconds in all for a database to come back; then the last error is raised.
     """
-    return _patiently(engine, writing, work)
+    return _patiently(engine, partial(writing, synced=synced), work)
 
 
 def look(engine: Engine, work: Callable[[Connection], T]) -> T:

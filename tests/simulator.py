@@ -3,7 +3,8 @@
 A life of the machine scans, claims, sends, works off and sweeps until nothing is left to do. When the fuse blows the
 process is dead: nothing after that point happens, neither a statement nor a rename in some `finally`; the open
 transaction is rolled back and locks are let go, as the kernel and the database would do it, and the queue is lost with
-everything else in memory. The next life begins with what is on disk.
+everything else in memory. The next life begins with what is on disk. After a power cut that is the database as it was
+when SQLite last waited for the disk, while every file has moved as far as it did.
 """
 
 import itertools
@@ -19,9 +20,10 @@ from typing import Any, BinaryIO
 from unittest.mock import patch
 
 import orjson
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 
 import migrations
+import models.engine
 from models.base import Base
 from models.engine import open_engine, writing
 from tests.conduct import exported, parse_lines_here, posted, rows
@@ -44,6 +46,7 @@ ROUNDS = 40
 """Rounds of scan, work and sweep after which a life that has not come to rest never will."""
 PATIENCE = 60.0
 """Seconds that pass with each look at the clock: what the watcher waits for, this long or longer, happens at once."""
+LASTING = ("newsfold.db", "newsfold.db-wal")
 FILE_OPERATIONS = ("rename", "replace", "link", "unlink", "mkdir", "rmdir", "open", "fsync")
 
 
@@ -83,6 +86,10 @@ class Machine:
         self.pruned = 0
         """Articles that were deleted on purpose."""
         self._fuse = Fuse()
+        self._synced = True
+        """Whether the transaction that writes is to be synced."""
+        self._lasting: dict[str, bytes] = {}
+        """SQLite's files as they were when it last waited for the disk."""
         self.engine = open_engine(postgres_url or f"sqlite:///{folder / 'newsfold.db'}")
         self._raw: list[Any] = []
         self._listen()
@@ -99,19 +106,35 @@ class Machine:
         event.listen(
             self.engine, "after_cursor_execute", lambda _c, _cu, said, *_: self._fuse.point(said.split("\n")[0])
         )
+        event.listen(self.engine, "begin", self._began)
         commit = self.engine.dialect.do_commit
 
         def do_commit(connection: Any) -> None:
             self._fuse.alive()
             commit(connection)
+            if self._synced:
+                self._remember()
             self._fuse.point("COMMIT")
 
         self.engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
 
     def _connected(self, connection: Any, _record: object) -> None:
         self._raw.append(connection)
-        if self.engine.dialect.name == "sqlite":  # these tests kill processes, not machines
-            connection.execute("PRAGMA synchronous = OFF")
+
+    def _began(self, connection: Connection) -> None:
+        self._synced = connection.get_execution_options().get("newsfold_synced", False)
+
+    def _remember(self) -> None:
+        """Keep what a power cut leaves of the database."""
+        if self.engine.dialect.name == "sqlite":
+            self._lasting = {name: path.read_bytes() for name in LASTING if (path := self.folder / name).exists()}
+
+    def _cut_power(self) -> None:
+        """Leave no more of the database than that."""
+        for file in self.folder.glob("newsfold.db*"):
+            file.unlink()
+        for name, content in self._lasting.items():
+            (self.folder / name).write_bytes(content)
 
     def keep(self, name: str) -> None:
         """Keep a copy of all there is (on PostgreSQL: of nothing), to start from it again."""
@@ -133,6 +156,7 @@ class Machine:
             for file in self.folder.glob("newsfold.db*"):
                 file.unlink()
             shutil.copyfile(kept / "newsfold.db", self.folder / "newsfold.db")
+            self._remember()
             if (kept / "inbox").exists():
                 shutil.copytree(kept / "inbox", self.inbox.root)
             self.dropped.update(orjson.loads((kept / "dropped.json").read_bytes()))
@@ -152,18 +176,24 @@ class Machine:
             hidden.rename(target)
             self.dropped[name] += 1
 
-    def live(self, blows_at: int | None = None) -> Fuse:
-        """Live until everything is done, or until the fuse blows; the points passed are in what is returned."""
+    def live(self, blows_at: int | None = None, *, power: bool = False) -> Fuse:
+        """Live until everything is done, or until the fuse blows; the points passed are in what is returned.
+
+        `power`: it is the machine's fuse, and takes with it what SQLite had not waited for the disk to write.
+        """
         with self.process(blows_at) as fuse, _wired(self.inbox, self.engine, fuse) as queue:
             _work(self.inbox, self.engine, queue)
+        if power and fuse.blown:
+            self._cut_power()
         return fuse
 
     @contextmanager
     def process(self, blows_at: int | None = None) -> Iterator[Fuse]:
         """A process that uses the engine, until it ends or the fuse blows."""
         fuse = self._fuse = Fuse(blows_at)
+        never = {"SYNCED": "OFF", "UNSYNCED": "OFF"}  # what was synced is remembered instead
         try:
-            with suppress(DeathError):
+            with suppress(DeathError), patch.multiple(models.engine, **never):
                 yield fuse
         finally:
             self._fuse = Fuse()

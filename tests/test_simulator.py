@@ -1,4 +1,5 @@
-"""A process that dies after any statement, commit or file operation, and starts again: nothing lost, nothing double.
+"""What dies after any statement, commit or file operation, a process or the machine, and starts again: nothing lost,
+nothing double.
 
 NEWSFOLD_TEST_FULL=1 pytest tests/test_simulator.py    # every point, 600 double deaths
 """
@@ -66,7 +67,7 @@ def _half(words: Sequence[str], number: int) -> Record:
 WAVES = _waves()
 
 
-def play(machine: Machine, waves: Sequence[Files], *deaths: int) -> list[str]:
+def play(machine: Machine, waves: Sequence[Files], *deaths: int, power: bool = False) -> list[str]:
     """Drop each wave and work it off, dying at the given points, each counted from the start after the last.
 
     Returns the points passed.
@@ -76,7 +77,7 @@ def play(machine: Machine, waves: Sequence[Files], *deaths: int) -> list[str]:
     for wave in waves:
         machine.drop(wave)
         while True:
-            fuse = machine.live(left[0] if left else None)
+            fuse = machine.live(left[0] if left else None, power=power)
             passed += fuse.passed
             if not fuse.blown:
                 left[:1] = [left[0] - len(fuse.passed)] if left else []
@@ -139,12 +140,12 @@ class Stage:
             machine.keep(f"wave-{number}")
         return cls(machine, points, clean)
 
-    def strike(self, begin: str, waves: slice, deaths: Iterable[Sequence[int]]) -> list[str]:
+    def strike(self, begin: str, waves: slice, deaths: Iterable[Sequence[int]], *, power: bool = False) -> list[str]:
         """From what was kept on, die each of these deaths in these waves; return what was wrong afterwards."""
         wrong = []
         for points in deaths:
             self.machine.start_from(begin)
-            passed = play(self.machine, WAVES[waves], *points)
+            passed = play(self.machine, WAVES[waves], *points, power=power)
             found = self.machine.wrong()
             if self.machine.export() != self.clean[waves][-1]:
                 found.append("another export")
@@ -166,6 +167,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_dying_anywhere_once_changes_nothing(stage: Stage, wave: int, begin: str) -> None:
     deaths = [(n,) for n in chosen(stage.points[wave])]
     assert stage.strike(begin, slice(wave, wave + 1), deaths) == []
+
+
+@pytest.mark.parametrize(("wave", "begin"), [(0, "empty"), (1, "wave-0")])
+def test_a_power_cut_anywhere_takes_back_nothing_that_a_moved_file_stands_for(
+    stage: Stage, wave: int, begin: str
+) -> None:
+    cuts = [(n,) for n in chosen(stage.points[wave])]
+    assert stage.strike(begin, slice(wave, wave + 1), cuts, power=True) == []
 
 
 def test_dying_again_while_starting_again_changes_nothing(stage: Stage) -> None:

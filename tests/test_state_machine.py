@@ -115,10 +115,10 @@ class Desk(RuleBasedStateMachine):
         self.machine.live()
 
     @precondition(lambda self: not self.rebuilding)
-    @rule(point=st.integers(1, 260))
-    def die(self, point: int) -> None:
-        """Work until the plug is pulled."""
-        self.machine.live(point)
+    @rule(point=st.integers(1, 260), power=st.booleans())
+    def die(self, point: int, power: bool) -> None:
+        """Work until the process is killed, or the machine's plug is pulled."""
+        self.machine.live(point, power=power)
 
     @rule(point=st.none() | st.integers(1, 160))
     def rebuild(self, point: int | None) -> None:

@@ -128,7 +128,7 @@ def split(pipe: Pipeline, entry: Entry, folder: Path, spooled: Callable[[Part], 
         for lines, last, error in _groups(entry, first):
             part = Part(entry.id, number, first, len(lines), last=last, error=error)
             _write(part.spool(folder), lines)
-            transact(pipe.engine, partial(_add, part=part))
+            transact(pipe.engine, partial(_add, part=part), synced=False)
             number, first = number + 1, first + len(lines)
             spooled(part)
     except (*BLAMELESS, OSError):
@@ -186,7 +186,7 @@ def work(pipe: Pipeline, entry: Entry, part: Part, folder: Path, progress: Calla
 
     One that was tried before goes on record by record, and a record that was tried three times is rejected.
     """
-    part = transact(pipe.engine, partial(_begin, part=part))
+    part = transact(pipe.engine, partial(_begin, part=part), synced=False)
     if part.done:
         return False
     file = Open(entry, part=part.number, position=part.position)

@@ -130,7 +130,7 @@ class Pipeline:
         takes no other down. A file of more than `most` records is left off after those, with the state `received`: the
         rest is for `worker.parts`.
         """
-        entries, fresh = transact(self.engine, partial(_begin, drops=drops, most=most))
+        entries, fresh = transact(self.engine, partial(_begin, drops=drops, most=most), synced=False)
         ended = [entry for entry in entries if entry.state != "received" or _is_big(entry, most)]
         left = [entry for entry in entries if entry.state == "received" and not _is_big(entry, most)]
         given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
@@ -244,7 +244,7 @@ class Pipeline:
             outcomes[:] = _closed(connection, fresh)
 
         if files:
-            self.link(*transact(self.engine, work), finish if fresh else None)
+            self.link(*transact(self.engine, work, synced=False), finish if fresh else None)
         outcomes += self._close([file for file in ended if file.entry.attempts])
         for file in files:
             file.waiting, file.rejected = [], []

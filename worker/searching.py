@@ -18,7 +18,7 @@ def fill(engine: Engine) -> None:
 
 def fill_some(engine: Engine) -> bool:
     """Tell the search of a batch of the texts that wait; return whether there were any."""
-    return waiting(engine) and transact(engine, _fill)
+    return waiting(engine) and transact(engine, _fill, synced=False)
 
 
 def waiting(engine: Engine) -> bool:
