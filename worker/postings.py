@@ -20,7 +20,7 @@ from models.dialect import Span
 from models.tables import PostingRun
 from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
 
-BITS: Final = 4
+BITS: Final = 3
 """2**BITS shards."""
 FULL: Final = 1 << 17
 """Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
