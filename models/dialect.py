@@ -1,9 +1,9 @@
 """The statements that SQLite and PostgreSQL spell differently, each once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
@@ -44,23 +44,22 @@ def insert_new(connection: Connection, table: Any) -> Insert:
 
 def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
     """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
-    select = "SELECT text_id, words, headline_words FROM bodies WHERE text_id"
-    return [(row[0], row[1], row[2]) for row in _read_bytes(connection, select, text_ids)]
+    return _read_bytes(connection, "SELECT text_id, words, headline_words FROM bodies WHERE text_id", text_ids)
 
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Read (run, its data) of those of these runs that are there."""
-    return [(row[0], row[1]) for row in _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)]
+    return _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)
 
 
-def _read_bytes(connection: Connection, select: str, ids: Sequence[int]) -> Iterable[Any]:
+def _read_bytes(connection: Connection, select: str, ids: Sequence[int]) -> list[Any]:
     """Run what `select` begins, which ends with the column that is to be one of these ids."""
     if connection.dialect.name == "postgresql":
         read = f"{select} = ANY(%s::bigint[])"
         with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
-            return list(cursor.execute(read, (_array(ids),), binary=True))
+            return cast("list[Any]", cursor.execute(read, (_array(ids),), binary=True).fetchall())
     read = f"{select} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
-    return connection.exec_driver_sql(read, (str(list(ids)),))
+    return _read(connection, read, str(list(ids)))
 
 
 def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -88,8 +87,8 @@ def new_ids(connection: Connection, table: str, count: int) -> list[int]:
     """Ids for so many new rows of a table, which nobody else is given."""
     if connection.dialect.name == "postgresql":
         query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-        return [row[0] for row in connection.exec_driver_sql(query, (table, count))]
-    last = connection.exec_driver_sql(f"SELECT max(id) FROM {table}").scalar() or 0  # noqa: S608 - our own name
+        return [row[0] for row in _read(connection, query, table, count)]
+    ((last,),) = _read(connection, f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - our own name
     return list(range(last + 1, last + 1 + count))
 
 
@@ -175,11 +174,18 @@ def _driving(connection: Connection, statement: str) -> Iterator[Any]:
     """A cursor of the driver, for what SQLAlchemy has no word for; errors as SQLAlchemy raises them."""
     driver: Any = connection.dialect.dbapi
     try:
-        cursor: Any = connection.connection.cursor()
-        with cursor:
+        with closing(connection.connection.cursor()) as cursor:
             yield cursor
     except driver.Error as error:
         raise DBAPIError.instance(statement, None, error, driver.Error, hide_parameters=True) from error
+
+
+def _read(connection: Connection, statement: str, *parameters: Any) -> list[Any]:
+    """All rows, as the driver hands them out: SQLAlchemy takes 50 us more a statement, which an article that comes
+    alone feels."""
+    with _driving(connection, statement) as cursor:
+        cursor.execute(statement, parameters)
+        return cast("list[Any]", cursor.fetchall())
 
 
 @contextmanager
@@ -192,9 +198,9 @@ def killed_items(connection: Connection, items: Sequence[bytes]) -> list[bytes]:
     """Read which of these items were killed by their agencies."""
     killed = "SELECT DISTINCT item FROM articles WHERE status = 'cancelled' AND item"
     if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(f"{killed} = ANY(%s)", (list(items),))
-    else:  # SQLAlchemy takes four times as long to make a list of parameters
-        found = connection.exec_driver_sql(f"{killed} IN ({', '.join('?' * len(items))})", tuple(items))
+        found = _read(connection, f"{killed} = ANY(%s)", list(items))
+    else:
+        found = _read(connection, f"{killed} IN ({', '.join('?' * len(items))})", *items)
     return [bytes(row[0]) for row in found]
 
 
@@ -235,11 +241,10 @@ def halved_cells(connection: Connection, keys: Sequence[int]) -> list[tuple[int,
     """Read (key, cell) of the halved cells of these keys."""
     if connection.dialect.name == "postgresql":
         held = "SELECT key, cell FROM halved_cells WHERE key = ANY(%s::int[])"
-        found = connection.exec_driver_sql(held, (_array(keys),))
-    else:  # a join asks key by key; IN would sort them first
-        held = "SELECT h.key, h.cell FROM json_each(?) AS asked CROSS JOIN halved_cells AS h ON h.key = asked.value"
-        found = connection.exec_driver_sql(held, (str(list(keys)),))
-    return [(row[0], row[1]) for row in found]
+        return _read(connection, held, _array(keys))
+    # A join asks key by key; IN would sort them first.
+    held = "SELECT h.key, h.cell FROM json_each(?) AS asked CROSS JOIN halved_cells AS h ON h.key = asked.value"
+    return _read(connection, held, str(list(keys)))
 
 
 Span = tuple[int, int, int]
@@ -253,11 +258,9 @@ def postings(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str
     """
     if connection.dialect.name == "postgresql":
         held = "SELECT key, string_agg(text_id::text, ',') FROM text_keys WHERE key = ANY(%s::int[])"
-        found = connection.exec_driver_sql(f"{held} GROUP BY key", (_array(keys),))
-    else:
-        held = "SELECT key, group_concat(text_id) FROM text_keys WHERE key IN (SELECT value FROM json_each(?))"
-        found = connection.exec_driver_sql(f"{held} GROUP BY key", (str(list(keys)),))
-    return [(row[0], row[1]) for row in found]
+        return _read(connection, f"{held} GROUP BY key", _array(keys))
+    held = "SELECT key, group_concat(text_id) FROM text_keys WHERE key IN (SELECT value FROM json_each(?))"
+    return _read(connection, f"{held} GROUP BY key", str(list(keys)))
 
 
 def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, str]]:
@@ -268,17 +271,10 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> list[tuple
             "SELECT count(*) AS held, string_agg(t.text_id::text, ',') AS texts FROM text_keys t "
             "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
         )
-        found = connection.exec_driver_sql(
-            f"{held} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 0", _columns(spans)
-        )
-    else:
-        found = connection.exec_driver_sql(
-            _SPANS_SQLITE + "SELECT s.number, group_concat(t.text_id) "
-            "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last "
-            "GROUP BY s.number",
-            (str([list(span) for span in spans]),),
-        )
-    return [(row[0], row[1]) for row in found]
+        return _read(connection, f"{held} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 0", *_columns(spans))
+    held = "SELECT s.number, group_concat(t.text_id) FROM s CROSS JOIN text_keys t"
+    within = "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last GROUP BY s.number"
+    return _read(connection, f"{_SPANS_SQLITE} {held} {within}", str([list(span) for span in spans]))
 
 
 def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
@@ -286,10 +282,8 @@ def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[i
     held = "SELECT s.number, t.place, t.text_id FROM "
     where = "CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
     if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(f"{held} {_SPANS_POSTGRESQL} {where}", _columns(spans))
-    else:
-        found = connection.exec_driver_sql(f"{_SPANS_SQLITE} {held} s {where}", (str([list(span) for span in spans]),))
-    return [(row[0], row[1], row[2]) for row in found]
+        return _read(connection, f"{held} {_SPANS_POSTGRESQL} {where}", *_columns(spans))
+    return _read(connection, f"{_SPANS_SQLITE} {held} s {where}", str([list(span) for span in spans]))
 
 
 _SPANS_POSTGRESQL = "unnest(%s::int[], %s::int[], %s::bigint[], %s::bigint[]) AS s(number, key, first, last)"

@@ -123,7 +123,7 @@ def split(pipe: Pipeline, entry: Entry, folder: Path, spooled: Callable[[Part], 
         reason = f"{GAVE_UP} to read on: each time the worker died on it"
         transact(pipe.engine, partial(_add, part=Part(entry.id, number, first, 0, last=True, error=reason)))
         return
-    transact(pipe.engine, partial(ledger.count_attempt, entries=[entry]))
+    transact(pipe.engine, partial(ledger.count_attempt, entries=[entry]), synced=False)
     try:
         for lines, last, error in _groups(entry, first):
             part = Part(entry.id, number, first, len(lines), last=last, error=error)

@@ -184,7 +184,7 @@ class Pipeline:
         known = look(self.engine, partial(leftovers.tried, text_ids=text_ids))
         fresh = [text for text, times in known.items() if not times]
         for group in [fresh, *([text] for text, times in known.items() if times)]:
-            transact(self.engine, partial(leftovers.count, text_ids=group))
+            transact(self.engine, partial(leftovers.count, text_ids=group), synced=False)
             try:
                 self.link(group)
             except OperationalError:
@@ -195,7 +195,7 @@ class Pipeline:
                 transact(self.engine, partial(leftovers.forget, text_ids=group))
 
     def _alone(self, entry: ledger.Entry, progress: Callable[[int], object], most: int | None) -> Iterator[Outcome]:
-        transact(self.engine, partial(ledger.count_attempt, entries=[entry]))
+        transact(self.engine, partial(ledger.count_attempt, entries=[entry]), synced=False)
         try:
             yield from self._together([entry], progress, most)
         except BLAMELESS:
