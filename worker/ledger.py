@@ -18,10 +18,17 @@ GAVE_UP = f"gave up after {ATTEMPTS} attempts"
 # Made once: putting statements together takes longer than running them on the one file of an article that comes alone.
 _KNOWN = select(Delivery.__table__).where(Delivery.claim.in_(bindparam("claims", expanding=True)))
 _ROWS = select(Delivery.__table__).where(one_of(Delivery.id, "ids"))
-_POSITIONS = select(Delivery.id, Delivery.position).where(one_of(Delivery.id, "ids"))
-_COUNTS = tuple(
-    select(column, func.count()).where(one_of(column, "ids")).group_by(column)
-    for column in (Article.delivery_id, Rejection.delivery_id)
+_SUMS = (
+    select(
+        Delivery.id,
+        Delivery.position,
+        *(
+            select(func.count()).where(column == Delivery.id).scalar_subquery()
+            for column in (Article.delivery_id, Rejection.delivery_id)
+        ),
+    )
+    .where(one_of(Delivery.id, "ids"))
+    .order_by(Delivery.id)
 )
 _REASONS = (
     select(Rejection.delivery_id, Rejection.reason)
@@ -167,10 +174,9 @@ def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
     remembers: a crash in between changes nothing.
     """
     ids = sorted(errors)
-    new, rejected = (dict(connection.execute(counted, {"ids": ids}).all()) for counted in _COUNTS)
-    received = {row.id: row.position for row in connection.execute(_POSITIONS, {"ids": ids})}
+    sums = connection.execute(_SUMS, {"ids": ids}).all()
     why = {i: error for i, error in errors.items() if error is not None}
-    barren = [i for i in ids if i not in why and received[i] == rejected.get(i, 0)]
+    barren = [i for i, received, _, rejected in sums if i not in why and received == rejected]
     why |= {i: f"no article in it: {reason}" for i, reason in _first_reasons(connection, barren).items()}
     why = dict.fromkeys(barren, "no article in it") | why
     now = datetime.now(UTC)
@@ -178,14 +184,14 @@ def close(connection: Connection, errors: Mapping[int, str | None]) -> None:
         {
             "delivery": i,
             "its_state": "failed" if i in why else "done",
-            "its_received": received[i],
-            "its_new": new.get(i, 0),
-            "its_rejected": rejected.get(i, 0),
-            "its_duplicate": received[i] - new.get(i, 0) - rejected.get(i, 0),
+            "its_received": received,
+            "its_new": new,
+            "its_rejected": rejected,
+            "its_duplicate": received - new - rejected,
             "its_error": why.get(i),
             "its_finished_at": now,
         }
-        for i in ids
+        for i, received, new, rejected in sums
     ]
     connection.execute(_CLOSED, rows)
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, select
+from sqlalchemy import Connection, Engine, bindparam, delete, select, union
 from sqlalchemy.orm import aliased
 
 from models.dialect import count_less, insert_rows, lock_links, one_of
@@ -34,12 +34,13 @@ PIECE = 1 << 14
 """Pairs whose words are read and looked at in one go: bounds the memory that takes."""
 
 _TWIN = aliased(Article)
-_SHARED = tuple(
-    select(Article.text_id, _TWIN.text_id)
-    .join(_TWIN, same == mine)
-    .where(_TWIN.text_id != Article.text_id, one_of(Article.text_id, "ids"))
-    .distinct()
-    for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
+_SHARED = union(
+    *(
+        select(Article.text_id, _TWIN.text_id)
+        .join(_TWIN, same == mine)
+        .where(_TWIN.text_id != Article.text_id, one_of(Article.text_id, "ids"))
+        for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
+    )
 )
 _PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
 _UNMATCH = delete(Match).where(*_PAIR)
@@ -231,10 +232,7 @@ def _verified(
 
 def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
     """Pairs of these texts with any other that appeared under the same source and id, or the same URL."""
-    pairs = set()
-    for shared in _SHARED:
-        pairs |= {(min(a, b), max(a, b)) for a, b in connection.execute(shared, {"ids": ids})}
-    return pairs
+    return {(min(a, b), max(a, b)) for a, b in connection.execute(_SHARED, {"ids": ids})}
 
 
 # --- apply --------------------------------------------------------------------------------------------------------
