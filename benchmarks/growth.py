@@ -169,8 +169,8 @@ def main() -> None:
     with ExitStack() as stack:
         url, others = stack.enter_context(postgres(args.folder / "postgres") if args.postgres else own)
         worker = stack.enter_context(working(url, args.folder, others))
-        grow(worker, url, Log(path), args.folder, articles=args.articles, until=args.until or args.articles,
-             every=args.every)  # fmt: skip
+        until = min(args.until or args.articles, args.articles - STREAMED)  # the last mark takes articles as well
+        grow(worker, url, Log(path), args.folder, articles=args.articles, until=until, every=args.every)
     draw(path, args.picture or path.with_suffix(".svg"))
 
 
