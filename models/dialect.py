@@ -171,7 +171,7 @@ def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
 
 @contextmanager
 def _driving(connection: Connection, statement: str) -> Iterator[Any]:
-    """A cursor of the driver, for what SQLAlchemy has no word for; errors as SQLAlchemy raises them."""
+    """A cursor of the driver, for what SQLAlchemy has no word for, or takes long for; errors as it raises them."""
     driver: Any = connection.dialect.dbapi
     try:
         with closing(connection.connection.cursor()) as cursor:

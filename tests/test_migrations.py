@@ -121,19 +121,6 @@ def test_postings_that_wait_in_runs_are_entered_on_the_way_down(database_url: st
     engine.dispose()
 
 
-def test_runs_of_sixteen_shards_are_those_of_eight_afterwards(database_url: str) -> None:
-    engine = open_engine(database_url)
-    migrations.upgrade(engine, "0006")
-    before = {-1: -1, 0: 0, 7: 0, 8: 0, 9: 1, 15: 7}
-    entry = text("INSERT INTO posting_runs (id, shard, postings, data) VALUES (:id, :shard, 0, :data)")
-    with writing(engine) as connection:
-        connection.execute(entry, [{"id": shard + 9, "shard": shard, "data": b""} for shard in before])
-    migrations.upgrade(engine)
-    found = rows(engine, "SELECT id - 9 AS before, shard FROM posting_runs")
-    assert {row["before"]: row["shard"] for row in found} == before
-    engine.dispose()
-
-
 def test_the_head_that_commands_check_is_the_newest_migration() -> None:
     assert ScriptDirectory(migrations.FOLDER).get_current_head() == migrations.HEAD
 

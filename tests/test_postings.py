@@ -60,6 +60,20 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     assert look(engine, answers) == waiting
 
 
+def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys below 0 are one posting in a hundred or in eight: cut as finely as the others they were half of all runs."""
+    monkeypatch.setattr(postings, "SMALL", 8)
+    monkeypatch.setattr(postings, "FULL", 1000)
+    keys = np.array([-(2**31), -5, *range(9), 2**30, *range(2**31 - 8, 2**31)], np.int32)
+    mixed = Postings(keys, np.arange(len(keys)), np.full(len(keys), 4, np.int32))
+    transact(engine, lambda connection: postings.add(connection, mixed))
+    found = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
+    assert [tuple(row.values()) for row in found] == [(-1, 3), (8, 9), (15, 8)]
+    assert posted(engine) == list(zip(*(column.tolist() for column in mixed), strict=True))
+
+
 def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

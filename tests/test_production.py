@@ -25,7 +25,7 @@ from tests.servers import PostgresServer, RedisServer, free_port
 from worker import app as root
 from worker import inbox as boxes
 from worker import pipeline, searching, tasks, watch
-from worker.commands import supervise
+from worker.commands import doctor, supervise
 from worker.inbox import Inbox
 from worker.pulse import handed_down
 from worker.watch import Watcher
@@ -343,12 +343,17 @@ def test_the_doctor_answers_in_five_seconds_when_the_servers_hang(
     migrations.upgrade(engine)
     engine.dispose()
     hung = postgres_server.pid, redis_server.pid
+
+    def asked() -> tuple[subprocess.CompletedProcess[str], float]:
+        began = time.monotonic()
+        said = newsfold("doctor", DATABASE_URL=postgres_url, BROKER_URL=redis_url, INBOX=str(box.root))
+        return said, time.monotonic() - began
+
+    _, usual = asked()
     for pid in hung:
         os.kill(pid, signal.SIGSTOP)
     try:
-        began = time.monotonic()
-        said = newsfold("doctor", DATABASE_URL=postgres_url, BROKER_URL=redis_url, INBOX=str(box.root))
-        took = time.monotonic() - began
+        said, took = asked()
     finally:
         for pid in hung:
             os.kill(pid, signal.SIGCONT)
@@ -356,4 +361,4 @@ def test_the_doctor_answers_in_five_seconds_when_the_servers_hang(
     assert "BAD  database" in said.stdout
     assert "BAD  broker" in said.stdout
     assert "ok   inbox" in said.stdout
-    assert took < 9.5  # five, and a start of Python on a busy machine; the driver's own limit is ten
+    assert took - usual < doctor.PATIENCE + 1.0  # whatever a start of Python takes on a busy machine

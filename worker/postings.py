@@ -18,17 +18,18 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 from models import dialect
 from models.dialect import Span
 from models.tables import PostingRun
-from worker.core.runs import Postings, Spans, find, merge, pack, shards, unpack
+from worker.core.runs import Postings, Spans, find, joined, merge, pack, shards, unpack
 
-BITS: Final = 3
+BITS: Final = 4
 """2**BITS shards."""
 FULL: Final = 1 << 17
 """Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
 ON_A_SERVER: Final = 4
 """So many times as many wait on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
-"""Postings of a run that is not cut into shards (shard -1): some seventy articles."""
+"""Postings from which a shard's part of a run is cut off: each run is one more to look into."""
 UNCUT: Final = -1
+"""The shard of what is left of a run."""
 ALIKE: Final = 4
 """Runs of about one size that are made one run, so that there are never many:"""
 TIER: Final = 3
@@ -62,13 +63,23 @@ def settle(connection: Connection) -> None:
 
 
 def _write(connection: Connection, postings: Postings, shard: int = UNCUT) -> None:
-    cut = shard == UNCUT and len(postings.keys) >= SMALL
-    runs = [(secrets.randbits(63), *run) for run in (shards(postings, BITS) if cut else [(shard, postings)])]
+    parts = _cut(postings) if shard == UNCUT else [(shard, postings)]
+    runs = [(secrets.randbits(63), *run) for run in parts]
     rows = [{"id": i, "shard": part, "postings": len(run.keys), "data": pack(run)} for i, part, run in runs]
     connection.execute(insert(PostingRun), rows)
     kept = _KEPT.setdefault(connection.engine, {})
     for i, _, run in runs:  # copied, or one that is left would hold the memory of all
         kept[i] = Postings(run.keys.copy(), run.places.copy(), run.texts.copy())
+
+
+def _cut(postings: Postings) -> list[tuple[int, Postings]]:
+    """Cut off the parts that are large enough, each with its shard; all others stay together."""
+    if len(postings.keys) < SMALL:
+        return [(UNCUT, postings)]
+    parts = list(shards(postings, BITS))
+    cut = [(shard, run) for shard, run in parts if len(run.keys) >= SMALL]
+    rest = [run for _, run in parts if len(run.keys) < SMALL]
+    return [*cut, (UNCUT, joined(rest))] if rest else cut
 
 
 def _tidy(connection: Connection, full: int) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.core.cells import BITS
-from worker.core.runs import Postings, Spans, find, merge, ordered, pack, shards, unpack
+from worker.core.runs import Postings, Spans, find, joined, merge, ordered, pack, shards, unpack
 
 KEYS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-3, 3))
 PLACES = st.one_of(st.integers(0, 2**BITS - 1), st.integers(0, 5))
@@ -41,8 +41,9 @@ def test_merging_runs_gives_the_run_of_all(rows: list[tuple[int, int, int]], run
 def test_shards_are_parts_of_a_run_by_key_and_leave_nothing_out(rows: list[tuple[int, int, int]], bits: int) -> None:
     cut = list(shards(run(rows), bits))
     assert [posting for _, part in cut for posting in listed(part)] == sorted(rows)
+    assert listed(joined([part for _, part in cut] or [run(rows)])) == sorted(rows)
     for shard, part in cut:
-        assert {max(key, 0) >> (31 - bits) for key, _, _ in listed(part)} == {shard}
+        assert {(key + 2**31) >> (32 - bits) for key, _, _ in listed(part)} == {shard}
 
 
 @settings(deadline=None)  # the first example waits for the compiler

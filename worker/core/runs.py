@@ -8,7 +8,6 @@ entered together with those of thousands of articles they share them.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple, cast
 
 import numpy as np
@@ -80,14 +79,21 @@ def unpack(packed: bytes) -> Postings:
 
 
 def shards(postings: Postings, bits: int) -> Iterator[tuple[int, Postings]]:
-    """Cut into those of each of 2**bits equal parts of the keys from 0 on: (number of the part, what falls in it).
-
-    Keys below 0 are one in a hundred (`worker.core.fingerprint`), and fall in part 0.
-    """
-    ends = np.searchsorted(postings.keys, np.arange(1, 1 << bits) << (31 - bits)).tolist()
-    for shard, (start, end) in enumerate(pairwise((0, *ends, len(postings.keys)))):
+    """Cut into those of each of 2**bits equal parts of the keys' range: (number of the part, what falls in it)."""
+    bounds = (np.arange((1 << bits) + 1) << (32 - bits)) - (1 << 31)
+    ends = np.searchsorted(postings.keys, bounds)
+    for shard, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
         if start < end:
             yield shard, part(postings, start, end)
+
+
+def joined(parts: Sequence[Postings]) -> Postings:
+    """One run of parts of a run, in their order."""
+    return Postings(
+        np.concatenate([run.keys for run in parts]),
+        np.concatenate([run.places for run in parts]),
+        np.concatenate([run.texts for run in parts]),
+    )
 
 
 def find(run: Postings, spans: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
