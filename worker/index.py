@@ -1,8 +1,9 @@
 """The candidate index: what a text's keys lead to, and the cells of common keys, halved when they overflow."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +35,6 @@ class Posted:
     places: Collection[int]
 
 
-@dataclass(slots=True)
-class Seen:
-    """What was read for some texts, at first."""
-
-    matched: set[Pair] | None = None
-    """The matches they had."""
-
-    halved: dict[int, set[int]] | None = None
-    """Of all keys. That another worker halves more meanwhile is noticed when the matches are written."""
-    whole: dict[int, Texts] | None = None
-    """Rare key -> all texts that have it."""
-    spans: dict[Span, Texts] = field(default_factory=dict)
-    """Of other keys: the texts in a cell."""
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the index says about some texts."""
@@ -56,9 +42,9 @@ class Found:
     pairs: NDArray[np.int64]
     """Those worth verifying, see `propose`."""
     halved: Halved
-    """Of all keys asked for."""
-    overfull: set[Pair] = field(default_factory=set)
-    """(key, cell) that hold more than they should: to be halved, and the index asked again."""
+    """Of all keys asked for; the overfull ones as they are to be."""
+    overfull: set[Pair]
+    """(key, cell) that hold more than they should."""
 
 
 def halved_cells(connection: Connection, keys: Sequence[int]) -> dict[int, set[int]]:
@@ -69,50 +55,45 @@ def halved_cells(connection: Connection, keys: Sequence[int]) -> dict[int, set[i
     return found
 
 
-def candidates(connection: Connection, texts: Mapping[int, Posted], seen: Seen) -> Found:
+def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     """Ask the index for everything that the keys of these texts lead to.
 
-    `seen` keeps what was read, for when it has to be asked again because of an overfull cell.
+    To be called in one look: of a text that comes in meanwhile, all keys are seen or none.
     """
     owners = np.repeat(np.array(list(texts), np.int64), [len(posted.keys) for posted in texts.values()])
     keys = np.concatenate([posted.keys for posted in texts.values()]).astype(np.int64)
     distinct, which = np.unique(keys, return_inverse=True)
-    if seen.halved is None:
-        seen.halved = halved_cells(connection, distinct.tolist())
-    halved = seen.halved
-    spans, others = _spans(texts, owners, keys, np.flatnonzero(np.isin(keys, list(halved))), halved)
-    asked = [span for span in spans if span not in seen.spans]
-    nothing: Texts = np.empty(0, np.int64)
-    rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))] if seen.whole is None else nothing
-    whole, read = lookup(connection, rare, asked)
-    seen.whole = whole if seen.whole is None else seen.whole
-    lists = [(key, listed) for key, listed in seen.whole.items() if key not in halved]
+    halved = halved_cells(connection, distinct.tolist())
+    spans, others = _spans(texts, owners, keys, halved)
+    rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
+    whole, within = lookup(connection, rare, spans)
+    overfull = {(key, cells.FREQUENT) for key, listed in whole.items() if len(listed) > cells.RARE}
+    overfull |= {
+        (span[0], spans[span]) for span, listed in within.items() if len(listed) > cells.CELL and span[1] < span[2]
+    }
+    if overfull:
+        held = _held(connection, overfull)
+        for (key, cell), postings in held.items():
+            halved[key].update(cells.halvings(cell, [place for place, _ in postings]))
+        spans, others = _spans(texts, owners, keys, halved)
+        within |= _parts(spans.keys() - within.keys(), held)
+    lists = [(key, listed) for key, listed in whole.items() if key not in halved]
     number = np.full(len(distinct), -1)
     number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
     leads = np.column_stack((owners, keys, number[which]))
     leads = leads[leads[:, 2] >= 0]
-    overfull = {(key, cells.FREQUENT) for key, listed in lists if len(listed) > cells.RARE}
-    for span in asked:
-        listed = read.get(span, nothing)
-        if len(listed) > cells.CELL and span[1] < span[2]:
-            overfull.add((span[0], spans[span]))
-        seen.spans[span] = listed
-    if overfull:
-        return Found(np.empty((0, 4), np.int64), halved, overfull)
     others[:, 2] += len(lists)
-    held = [listed for _, listed in lists] + [seen.spans[span] for span in spans]
+    nothing: Texts = np.empty(0, np.int64)
+    read = [listed for _, listed in lists] + [within.get(span, nothing) for span in spans]
     common = [0] * len(lists) + [1 + (cells.ROOT in halved[span[0]]) for span in spans]
-    return Found(propose(np.concatenate((leads, others)), held, common), halved, overfull)
+    return Found(propose(np.concatenate((leads, others)), read, common), halved, overfull)
 
 
 def _spans(
-    texts: Mapping[int, Posted],
-    owners: NDArray[np.int64],
-    keys: NDArray[np.int64],
-    at: NDArray[np.int64],
-    halved: Halved,
+    texts: Mapping[int, Posted], owners: NDArray[np.int64], keys: NDArray[np.int64], halved: Halved
 ) -> tuple[dict[Span, int], NDArray[np.int64]]:
-    """Where the postings of other than rare keys, those `at`, lead: spans with their cells; (text, key, number)."""
+    """Where the postings of other than rare keys lead: spans with their cells; rows (text, key, number of the span)."""
+    at = np.flatnonzero(np.isin(keys, list(halved)))
     numbers: dict[Pair, int] = {}
     leads = [
         (text, key, numbers.setdefault((key, cell), len(numbers)))
@@ -122,15 +103,27 @@ def _spans(
     return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(leads, np.int64).reshape(-1, 3)
 
 
-def look_again(connection: Connection, seen: Seen, overfull: Collection[Pair]) -> None:
-    """Have `seen` know that cells were halved."""
-    for key, cell in overfull:
-        seen.spans.pop((key, *cells.bounds(cell)), None)
-    seen.halved = (seen.halved or {}) | halved_cells(connection, sorted({key for key, _ in overfull}))
-    rare = sorted(key for key, cell in overfull if cell == cells.FREQUENT and key not in seen.halved)
-    if rare:  # after all: some of it was pruned in the meantime
-        none = dict.fromkeys(rare, np.empty(0, np.int64))
-        seen.whole = (seen.whole or {}) | none | lookup(connection, np.array(rare, np.int64), ())[0]
+def _held(connection: Connection, asked: Collection[Pair]) -> dict[Pair, list[tuple[int, int]]]:
+    """The postings in each of these cells, (key, cell), in order: places and texts."""
+    spans = {(key, *cells.bounds(cell)): (key, cell) for key, cell in asked}
+    held: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
+    for span, place, text in places_within(connection, spans):
+        held[spans[span]].append((place, text))
+    return held
+
+
+def _parts(spans: Collection[Span], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> dict[Span, Texts]:
+    """The texts in these spans, as far as they are parts of the cells that `held` has the postings of."""
+    of_key: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for (key, _), postings in sorted(held.items(), key=lambda one: one[1][0]):
+        of_key[key] += postings
+    parts = {}
+    for span in spans:
+        key, first, last = span
+        if own := of_key.get(key):
+            inside = own[bisect_left(own, (first,)) : bisect_left(own, (last + 1,))]
+            parts[span] = np.array([text for _, text in inside], np.int64)
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +144,11 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     after = {key: set(before.get(key, ())) for key, _ in overfull}
     places: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # key -> text -> places in the cell
     keys: dict[int, set[int]] = defaultdict(set)  # text -> keys
-    spans = {(key, cell): (key, *cells.bounds(cell)) for key, cell in overfull}
-    held: dict[Span, list[int]] = defaultdict(list)  # -> places
-    for span, place, text in places_within(connection, set(spans.values())):
-        places[span[0]][text].add(place)
-        keys[text].add(span[0])
-        held[span].append(place)
-    for (key, cell), span in spans.items():
-        after[key].update(cells.halvings(cell, held[span]))
+    for (key, cell), postings in _held(connection, overfull).items():
+        after[key].update(cells.halvings(cell, [place for place, _ in postings]))
+        for place, text in postings:
+            places[key][text].add(place)
+            keys[text].add(key)
     halving = Halving(before, after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster

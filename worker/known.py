@@ -163,11 +163,6 @@ def _speaks_first(one: tuple[float | None, Appearance]) -> tuple[bool, float, bo
     return (published is None, published or 0.0, seen.credit is not None, seen.source or "", seen.key)
 
 
-def matched(connection: Connection, ids: Collection[int]) -> set[tuple[int, int]]:
-    """The stored matches that these texts have."""
-    return {(row[0], row[1]) for row in connection.execute(_EDGES, {"ids": sorted(ids)})}
-
-
 def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], dict[tuple[int, int], Edge]]:
     """Everything connected to `start` by stored matches, and those matches."""
     reached: set[int] = set()

@@ -26,8 +26,8 @@ from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
 from worker.core.runs import Postings, Spans, find, merge
 from worker.core.verify import Laid, Told, promising, verify
-from worker.index import Halved, Pair, Posted, Seen, candidates, halve, halved_cells, look_again
-from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, matched
+from worker.index import Halved, Halving, Pair, Posted, candidates, halve, halved_cells
+from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock
 from worker.regroup import regroup
 
 PIECE = 1 << 14
@@ -78,8 +78,8 @@ class _Plan:
     halved: Halved
     near: set[int]
     """The targets, and what they are linked to or versions of."""
-    before: set[Pair]
-    """The matches that targets had when the index was first asked."""
+    overfull: set[Pair]
+    """Cells of the index that are to be halved first, as this plan has them."""
 
 
 def link(
@@ -99,18 +99,10 @@ def link(
     if finish and not targets:
         transact(engine, finish)
     while targets:
-        plan = _planned(engine, targets, window, fresh)
+        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh))
+        if plan.overfull and not transact(engine, partial(_halve, plan=plan)):
+            continue
         targets, fresh = _applied(engine, plan, index_version, finish), {}
-
-
-def _planned(engine: Engine, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
-    seen = Seen()
-    while True:
-        plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh, seen=seen))
-        if isinstance(plan, _Plan):
-            return plan
-        transact(engine, partial(_halve, overfull=plan))
-        look(engine, partial(look_again, seen=seen, overfull=plan))
 
 
 def _applied(
@@ -143,16 +135,8 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
 # --- gather -------------------------------------------------------------------------------------------------------
 
 
-def _gather(
-    connection: Connection,
-    targets: list[int],
-    window: int | None,
-    fresh: Mapping[int, Fresh],
-    seen: Seen,
-) -> _Plan | set[Pair]:
-    """Read and decide; or say which cells of the index are overfull and have to be halved first."""
-    if seen.matched is None:
-        seen.matched = matched(connection, targets)
+def _gather(connection: Connection, targets: list[int], window: int | None, fresh: Mapping[int, Fresh]) -> _Plan:
+    """Read and decide, all as of one moment."""
     others = [text for text in targets if text not in fresh]
     texts = load(connection, others) | {text: one.known for text, one in fresh.items()}
     told = load_words(connection, others)
@@ -162,9 +146,7 @@ def _gather(
     targets = [text for text in targets if text in texts and text in told]  # others were pruned
     if not targets:
         return _Plan([], {}, set(), {}, {}, set(), set())
-    found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets}, seen)
-    if found.overfull:
-        return found.overfull
+    found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets})
     versions = _same_item(connection, targets)
     hopeful: dict[Pair, int] = {}
     for start in range(0, len(found.pairs), PIECE):
@@ -186,7 +168,7 @@ def _gather(
     # Versions of one item are regrouped together even if they share no word: one may withdraw the other.
     near = {text for pair in links.keys() | versions for text in pair} | set(targets)
     compared = set(_numbers(found.pairs[:, :2])) | set(_numbers(versions))
-    return _Plan(targets, texts, compared, links, found.halved, near, seen.matched)
+    return _Plan(targets, texts, compared, links, found.halved, near, found.overfull)
 
 
 def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[int, Told]) -> NDArray[np.int32]:
@@ -242,8 +224,7 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     """Write what was decided, but not of texts that changed since; return the targets among those, to be linked again.
 
     A text that changed is owed its links by whoever changed it, and those were not looked for before all of this plan's
-    texts were there to be found. A target that another worker has linked meanwhile counts as changed: of what came in
-    while the index was read, some keys may have been seen and others not, and that worker saw them all.
+    texts were there to be found. The same goes for what came in after this plan was read: of that nothing was seen.
     """
     lock_links(connection, alone=False)
     standing = lock(connection, component(connection, plan.near)[0])
@@ -252,7 +233,6 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     if not members <= standing.keys():
         raise _GroundMovedError
     same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}
-    same -= {text for pair in edges if pair not in plan.before for text in pair} & set(plan.targets)
     links = _still_led_to(connection, plan, same)
     numbers = zip(edges, _numbers(edges), strict=True)
     stale = {pair for pair, number in numbers if number in plan.compared and same.issuperset(pair)}
@@ -287,13 +267,19 @@ def _still_led_to(connection: Connection, plan: _Plan, same: set[int]) -> dict[P
     return links
 
 
-def _halve(connection: Connection, overfull: set[Pair]) -> None:
-    """Halve cells of common keys, and take back the matches that no other keys lead to.
+def _halve(connection: Connection, plan: _Plan) -> bool:
+    """Halve cells of common keys; tell whether they are as the plan has them, or were pruned before.
 
     What was matched before a key became common must end as what comes after does; so nobody links meanwhile.
     """
     lock_links(connection, alone=True)
-    halving = halve(connection, overfull)
+    halving = halve(connection, plan.overfull)
+    _take_back(connection, halving)
+    return all(set(plan.halved[key]) <= set(halving.after[key]) for key, _ in plan.overfull)
+
+
+def _take_back(connection: Connection, halving: Halving) -> None:
+    """Take back the matches that no keys lead to any more."""
     lost = dict(halving.lost)
     texts = load(connection, {text for pair in halving.cut for text in pair})
     for (a, b), keys in halving.cut.items():
