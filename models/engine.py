@@ -90,13 +90,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _take_turn(connection: Connection) -> None:
     deadline = time.monotonic() + BUSY
+    driver: Any = connection.connection.driver_connection
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            driver.execute("BEGIN IMMEDIATE")  # by itself: what SQLAlchemy makes of an error takes longer than the look
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > deadline:
-                raise
+                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
             time.sleep(TURN)
         else:
             return

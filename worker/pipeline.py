@@ -232,8 +232,8 @@ class Pipeline:
         batch = [one for file in files for one in file.waiting]
         reached = [ledger.Advance(file.entry.id, file.position, file.rejected, file.part) for file in files]
 
-        def work(connection: Connection) -> tuple[list[int], dict[int, Fresh]]:
-            stored = store.add(connection, batch) if batch else ([], {})
+        def work(connection: Connection) -> store.Stored | None:
+            stored = store.add(connection, batch) if batch else None
             ledger.advance(connection, reached)
             return stored
 
@@ -244,7 +244,9 @@ class Pipeline:
             outcomes[:] = _closed(connection, fresh)
 
         if files:
-            self.link(*transact(self.engine, work, synced=False), finish if fresh else None)
+            stored = transact(self.engine, work, synced=False)
+            targets, known = store.to_link(batch, stored) if stored else ([], {})
+            self.link(targets, known, finish if fresh else None)
         outcomes += self._close([file for file in ended if file.entry.attempts])
         for file in files:
             file.waiting, file.rejected = [], []

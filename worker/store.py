@@ -91,18 +91,26 @@ class Texts:
     new: Mapping[int, str]
 
 
-def add(connection: Connection, batch: Sequence[Incoming]) -> tuple[list[int], dict[int, Fresh]]:
-    """Store what is new of `batch`; return the ids of its texts that are not linked yet, and what is known of those
-    that came with it for the first time. Idempotent."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch."""
+
+    texts: Texts
+    articles: Mapping[bytes, int]
+    """The ids of those that are new, by key."""
+    left: Collection[int]
+    """Texts that were there before and are not linked yet."""
+
+
+def add(connection: Connection, batch: Sequence[Incoming]) -> Stored:
+    """Store what is new of `batch`. Idempotent."""
     lock_store(connection, alone=False)
     texts = add_texts(connection, batch)
     articles = _add_articles(connection, batch, texts)
     # Only what is new: an article that comes again is posted where it came out when it was first heard of.
     post(connection, [one for one in batch if one.prepared.key in articles], texts)
-    fresh = _fresh(batch, texts, articles)
-    others = sorted(set(texts.ids.values()) - fresh.keys())
-    left = list(connection.scalars(_UNLINKED, {"ids": others})) if others else []
-    return sorted([*left, *fresh]), fresh
+    others = sorted(set(texts.ids.values()) - texts.new.keys())
+    return Stored(texts, articles, list(connection.scalars(_UNLINKED, {"ids": others})) if others else [])
 
 
 def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
@@ -144,21 +152,21 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
     return Texts(new | ids, told)
 
 
-def _fresh(batch: Sequence[Incoming], texts: Texts, articles: Mapping[bytes, int]) -> dict[int, Fresh]:
-    """What is known of the new texts that have one appearance."""
+def to_link(batch: Sequence[Incoming], stored: Stored) -> tuple[list[int], dict[int, Fresh]]:
+    """The texts of a stored batch that are to be linked, and what is known of the new ones that have one appearance."""
     seen = Counter(digest for _, digest in {(one.prepared.key, one.prepared.fingerprint.digest) for one in batch})
     fresh = {}
     for one in reversed(batch):  # of two in one batch the first is stored
         article, print_, key = one.prepared.article, one.prepared.fingerprint, one.prepared.key
-        text_id = texts.ids[print_.digest]
-        if text_id in texts.new and seen[print_.digest] == 1 and key in articles:
+        text_id = stored.texts.ids[print_.digest]
+        if text_id in stored.texts.new and seen[print_.digest] == 1 and key in stored.articles:
             appearance = Appearance(
-                articles[key], key, article.source, one.prepared.item, one.prepared.link, article.credit,
+                stored.articles[key], key, article.source, one.prepared.item, one.prepared.link, article.credit,
                 article.published_at, article.updated_at, one.received_at, article.embargoed_until,
             )  # fmt: skip
             known = know(text_id, print_.digest, len(print_.words), 1, [appearance])
             fresh[text_id] = Fresh(known, (print_.words, print_.headline_words), print_.keys)
-    return fresh
+    return sorted([*stored.left, *stored.texts.new]), fresh
 
 
 def post(connection: Connection, batch: Sequence[Incoming], texts: Texts) -> None:
