@@ -84,6 +84,26 @@ def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: 
             cursor.executemany(insert, rows)
 
 
+def insert_missing(
+    connection: Connection, model: Any, names: Sequence[str], rows: Sequence[tuple[Any, ...]], returning: Sequence[str]
+) -> list[Any]:
+    """Insert the rows that are not there, values as the driver takes them; return these columns of those that were not,
+    in any order. By itself: SQLAlchemy writes a statement for each number of rows, which the server has to read."""
+    insert = f"INSERT INTO {model.__tablename__} ({', '.join(names)})"
+    new = f"ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    if connection.dialect.name == "postgresql":
+        types = (model.__table__.c[name].type.compile(connection.dialect) for name in names)
+        listed = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in types)})"  # noqa: S608 - our own words
+        return _read(connection, f"{insert} {listed} {new}", *map(list, zip(*rows, strict=True)))
+    marks = f"({', '.join('?' * len(names))})"
+    inserted = []
+    for at in range(0, len(rows), _TOGETHER):
+        some = rows[at : at + _TOGETHER]
+        values = f"VALUES {', '.join([marks] * len(some))}"
+        inserted += _read(connection, f"{insert} {values} {new}", *chain.from_iterable(some))
+    return inserted
+
+
 def new_ids(connection: Connection, table: str, count: int) -> list[int]:
     """Ids for so many new rows of a table, which nobody else is given."""
     if connection.dialect.name == "postgresql":

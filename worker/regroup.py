@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from models.dialect import killed_items, one_of, update_rows
+from models.dialect import insert_missing, killed_items, one_of, update_rows
 from models.tables import Story, StoryChange, StoryRedirect, Text
 from worker.core import group, match
 from worker.core.normalise import agency
@@ -205,9 +205,9 @@ def _public_ids(
     missing = [number for number in range(len(stories)) if number not in given]
     if missing:
         by_canonical = {texts[stories[number].canonical].id: number for number in missing}
-        made = insert(Story).returning(Story.id, Story.canonical_text_id)
-        for row in connection.execute(made, [{"canonical_text_id": text_id} for text_id in by_canonical]):
-            given[by_canonical[row.canonical_text_id]] = row.id
+        canonical = ("canonical_text_id",)
+        made = insert_missing(connection, Story, canonical, [(text,) for text in by_canonical], (*canonical, "id"))
+        given |= {by_canonical[text]: story for text, story in made}
     return [given[number] for number in range(len(stories))]
 
 

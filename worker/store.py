@@ -17,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select, update
 
-from models.dialect import insert_new, insert_rows, lock_store, new_ids, one_of
+from models.dialect import insert_missing, insert_new, insert_rows, lock_store, new_ids, one_of
 from models.tables import UNLINKED, Body, Text, Unsearched
 from models.tables import Article as ArticleRow
 from worker import postings
@@ -120,19 +120,10 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
         known = by_digest.setdefault(one.fingerprint.digest, one)
         if known is not one and stored_words(one) < stored_words(known):
             by_digest[one.fingerprint.digest] = one
-    rows = [
-        {
-            "digest": digest,
-            "length": len(one.fingerprint.words),
-            "withdrawn": False,
-            "revision": 1,
-            "linked": False,
-        }
-        # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
-        for digest, one in sorted(by_digest.items())
-    ]
-    inserted = insert_new(connection, Text).returning(Text.id, Text.digest)
-    new = {row.digest: row.id for row in connection.execute(inserted, rows)}
+    # Sorted by digest: two workers that insert the same texts wait for each other instead of deadlocking.
+    rows = [(digest, len(one.fingerprint.words), False, 1, False) for digest, one in sorted(by_digest.items())]
+    names = ("digest", "length", "withdrawn", "revision", "linked")
+    new = dict(insert_missing(connection, Text, names, rows, ("digest", "id")))
     told = {}
     bodies = []
     for digest, text_id in sorted(new.items(), key=itemgetter(1)):
