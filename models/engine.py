@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 PATIENCE = 300.0
 BUSY = 60.0
@@ -94,10 +94,10 @@ def _take_turn(connection: Connection) -> None:
     while True:
         try:
             driver.execute("BEGIN IMMEDIATE")  # by itself: what SQLAlchemy makes of an error takes longer than the look
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        except sqlite3.Error as error:
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > deadline:
-                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+                raise DBAPIError.instance("BEGIN IMMEDIATE", None, error, sqlite3.Error) from error
             time.sleep(TURN)
         else:
             return

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 import migrations
 import models.engine
+from models import dialect
 from models.base import Base
 from models.engine import open_engine, writing
 from tests.conduct import exported, parse_lines_here, posted, rows
@@ -47,6 +48,7 @@ ROUNDS = 40
 PATIENCE = 60.0
 """Seconds that pass with each look at the clock: what the watcher waits for, this long or longer, happens at once."""
 LASTING = ("newsfold.db", "newsfold.db-wal")
+_DRIVING = dialect._driving
 FILE_OPERATIONS = ("rename", "replace", "link", "unlink", "mkdir", "rmdir", "open", "fsync")
 
 
@@ -117,6 +119,14 @@ class Machine:
             self._fuse.point("COMMIT")
 
         self.engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
+
+    @contextmanager
+    def _driving(self, connection: Connection, statement: str) -> Iterator[Any]:
+        """What goes by the driver's cursor passes by the events."""
+        self._fuse.alive()
+        with _DRIVING(connection, statement) as cursor:
+            yield cursor
+        self._fuse.point(statement)
 
     def _connected(self, connection: Any, _record: object) -> None:
         self._raw.append(connection)
@@ -192,8 +202,9 @@ class Machine:
         """A process that uses the engine, until it ends or the fuse blows."""
         fuse = self._fuse = Fuse(blows_at)
         never = {"SYNCED": "OFF", "UNSYNCED": "OFF"}  # what was synced is remembered instead
+        driving = patch.object(dialect, "_driving", self._driving)
         try:
-            with suppress(DeathError), patch.multiple(models.engine, **never):
+            with suppress(DeathError), patch.multiple(models.engine, **never), driving:
                 yield fuse
         finally:
             self._fuse = Fuse()

@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.conduct import edited, exported, ingest, miscounted, opened, partitio
 from worker import linking, pipeline, store
 from worker.core import cells
 from worker.pipeline import IndexVersionError, Pipeline, describe
+from worker.prune import forget_before
 
 
 def family(number: int) -> list[dict[str, Any]]:
@@ -213,6 +215,32 @@ def test_what_another_worker_does_between_any_two_transactions_leaves_no_trace(
         assert exported(engine) == alone
         with reading(engine) as connection:
             assert miscounted(connection) == []
+
+
+def test_what_is_pruned_before_its_cells_are_halved_is_planned_anew(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that counts on halved cells is not applied to whole ones: it would leave out what these lead to."""
+    monkeypatch.setattr(cells, "CELL", 2)
+    monkeypatch.setattr(cells, "RARE", 1)
+    plans = []
+    with opened(database_url) as (engine, pipe):
+        original = linking.transact
+
+        def pruned_first(where: Any, work: Any, **kwargs: Any) -> Any:
+            if getattr(work, "func", None) is linking._halve:
+                plans.append(work.keywords["plan"].overfull)
+                if len(plans) == 1:
+                    forget_before(engine, datetime(2027, 1, 1, tzinfo=UTC), lambda *_: None)
+            return original(where, work, **kwargs)
+
+        monkeypatch.setattr(linking, "transact", pruned_first)
+        ingest(pipe, write_jsonl(tmp_path / "pruned.jsonl", corpus()[:20]))
+        assert len(plans) == 1
+        assert plans[0]
+        assert rows(engine, "SELECT * FROM halved_cells") == []
+        assert rows(engine, "SELECT id FROM texts WHERE NOT linked") == []
+        assert {len(story) for story in partition(engine)} <= {1, 2}  # of what is in no index, exact copies alone
 
 
 def test_an_earlier_appearance_that_comes_in_between_reading_and_writing_is_not_overlooked(

@@ -113,15 +113,18 @@ def _held(connection: Connection, asked: Collection[Pair]) -> dict[Pair, list[tu
 
 
 def _parts(spans: Collection[Span], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> dict[Span, Texts]:
-    """The texts in these spans, as far as they are parts of the cells that `held` has the postings of."""
+    """The texts in these spans, those with two at least, as far as they are parts of the cells in `held`."""
     of_key: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for (key, _), postings in sorted(held.items(), key=lambda one: one[1][0]):
+    for (key, _), postings in held.items():
         of_key[key] += postings
+    for own in of_key.values():
+        own.sort()
     parts = {}
     for span in spans:
         key, first, last = span
-        if own := of_key.get(key):
-            inside = own[bisect_left(own, (first,)) : bisect_left(own, (last + 1,))]
+        own = of_key.get(key, [])
+        inside = own[bisect_left(own, (first,)) : bisect_left(own, (last + 1,))]
+        if len(inside) > 1:
             parts[span] = np.array([text for _, text in inside], np.int64)
     return parts
 
@@ -151,7 +154,7 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
             keys[text].add(key)
     halving = Halving(before, after, defaultdict(list), {})
     rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
-    if not rows:  # another worker was faster
+    if not rows:  # another worker was faster, or some were pruned
         return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
     now = {key: {text: cells.leaves(own, after[key]) for text, own in texts.items()} for key, texts in places.items()}

@@ -1,8 +1,8 @@
 """Transaction two: candidates, exact verification, matches, and the stories regrouped.
 
-Gather (reads only), decide (pure, `worker.core`), apply (one transaction). Between reading and writing another worker
-may have added an appearance to one of the texts; `revision` tells, and what was decided of that text is left out: its
-own linking, which that worker owes it, began after ours had committed everything it must see.
+Gather (one look), decide (pure, `worker.core`), halve overfull cells, apply (one transaction). Between reading and
+writing another worker may have added an appearance to one of the texts; `revision` tells, and what was decided of that
+text is left out: its own linking, which that worker owes it, began after ours had committed everything it must see.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ def link(
         transact(engine, finish)
     while targets:
         plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh))
-        if plan.overfull and not transact(engine, partial(_halve, plan=plan), synced=False):
+        if plan.overfull and not transact(engine, partial(_halve, plan=plan)):
             continue
         targets, fresh = _applied(engine, plan, index_version, finish), {}
 
@@ -279,7 +279,7 @@ def _halve(connection: Connection, plan: _Plan) -> bool:
 
 
 def _take_back(connection: Connection, halving: Halving) -> None:
-    """Take back the matches that no keys lead to any more."""
+    """Count what keys lead along no more off the matches, and take back those that are left with too little."""
     lost = dict(halving.lost)
     texts = load(connection, {text for pair in halving.cut for text in pair})
     for (a, b), keys in halving.cut.items():

@@ -131,9 +131,8 @@ def add_texts(connection: Connection, batch: Sequence[Incoming]) -> Texts:
         told[text_id] = one.article.text
         headline_words = one.fingerprint.headline_words
         bodies.append((text_id, one.article.headline, one.article.text, stored_words(one), headline_words))
-    if bodies:
-        insert_rows(connection, Body, ("text_id", "headline", "body", "words", "headline_words"), bodies)
-        insert_rows(connection, Unsearched, ("text_id",), [(text_id,) for text_id in told])
+    insert_rows(connection, Body, ("text_id", "headline", "body", "words", "headline_words"), bodies)
+    insert_rows(connection, Unsearched, ("text_id",), [(text_id,) for text_id in told])
     again = by_digest.keys() - new.keys()
     if not again:
         return Texts(new, told)
