@@ -12,6 +12,9 @@ from tests.conduct import opened, posted, rows
 from worker import postings
 from worker.core.runs import Postings, ordered, part
 
+EIGHT = text("UPDATE posting_runs SET shard = CASE WHEN shard > 8 THEN shard - 8 ELSE 0 END WHERE shard >= 0")
+"""What migration 0007 did once."""
+
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
@@ -72,6 +75,27 @@ def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
     found = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
     assert [tuple(row.values()) for row in found] == [(-1, 3), (8, 9), (15, 8)]
     assert posted(engine) == list(zip(*(column.tolist() for column in mixed), strict=True))
+
+
+def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases that had eight shards for a while (migration 0007) have keys of two of today's sixteen in one."""
+    monkeypatch.setattr(postings, "SMALL", 8)
+    monkeypatch.setattr(postings, "ALIKE", 3)
+    random = np.random.default_rng(8)
+    sizes = (40, 40, 3, 40, 40, 40)
+    told = [batch(random, 100 * number, size) for number, size in enumerate(sizes, 1)]
+    for number, one in enumerate(told):
+        transact(engine, lambda connection, one=one: postings.add(connection, one))
+        if number == 2:
+            before = look(engine, answers)
+            transact(engine, lambda connection: connection.execute(EIGHT))
+            assert look(engine, answers) == before
+            monkeypatch.setattr(postings, "FULL", 20)  # from here on shards are entered as well
+    stored = sorted(row for one in told for row in zip(*(column.tolist() for column in one), strict=True))
+    assert posted(engine) == stored
+    transact(engine, postings.settle)
+    assert rows(engine, "SELECT * FROM posting_runs") == []
+    assert posted(engine) == stored
 
 
 def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
