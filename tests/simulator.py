@@ -158,6 +158,7 @@ class Machine:
 
     def start_from(self, name: str) -> None:
         """Go back to what was kept; on PostgreSQL `empty` is all there is."""
+        self.close()  # or what somebody left in the pool would go on with the file that is taken away here
         kept = self.folder / name
         shutil.rmtree(self.inbox.root, ignore_errors=True)
         self.dropped = Counter()

@@ -16,9 +16,10 @@ from typing import Self
 import pytest
 import structlog
 
-from tests.conduct import edited, posted, report
+from tests.conduct import edited, posted, report, rows
 from tests.simulator import Files, Machine, Record, jsonl
 from tests.test_pipeline import family
+from worker.core import cells
 from worker.pipeline import IndexVersionError, Pipeline
 from worker.rebuild import rebuild
 
@@ -84,6 +85,15 @@ def play(machine: Machine, waves: Sequence[Files], *deaths: int, power: bool = F
                 break
             left.pop(0)
     return passed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_cells() -> Iterator[None]:
+    """Cells of the index overflow, so that it dies while they are halved as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cells, "CELL", 2)
+        patch.setattr(cells, "RARE", 1)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -155,11 +165,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, tiny_cells: None) -> Iterator[Stage]:
     """A machine with SQLite."""
     machine = Machine(tmp_path_factory.mktemp("machine"))
     with silence():
-        yield Stage.set(machine)
+        set_ = Stage.set(machine)
+        assert rows(machine.engine, "SELECT count(*) AS halved FROM halved_cells")[0]["halved"]
+        yield set_
     machine.close()
 
 
