@@ -29,6 +29,8 @@ BIG = 2 << 20
 """Bytes from which a file goes in parts from its first record on."""
 AHEAD = 2
 """Tasks a process that are sent before the first is back."""
+SPOOLED = 16
+"""Parts of a big file that wait to be drawn from: 64 MB at the most."""
 
 Named = tuple[Path, str, str | None]
 """A file, the name it is known by, and its source."""
@@ -116,7 +118,17 @@ class Hands:
             folder = Path(name)
             for part in look(self._pipeline.engine, partial(parts.undone, delivery_ids=[entry.id], limit=None)):
                 self._send(_work, entry, part, folder)  # of an attempt that died
-            parts.split(self._pipeline, entry, folder, lambda part: self._send(_work, entry, part, folder))
+            waiting: list[Part] = []
+
+            def spooled(part: Part) -> None:
+                waiting.append(part)
+                self._collect(0)
+                if len(self._sent) < AHEAD * self._processes or len(waiting) >= SPOOLED:
+                    self._send(_work, entry, parts.draw(waiting), folder)
+
+            parts.split(self._pipeline, entry, folder, spooled)
+            while waiting:
+                self._send(_work, entry, parts.draw(waiting), folder)
             self._fill()  # beside the last parts
             self._wait(0)
         yield from parts.close(self._pipeline, {entry.id: entry})
@@ -129,19 +141,23 @@ class Hands:
     def _wait(self, most: int) -> None:
         """Wait until no more than `most` tasks are on the way."""
         while len(self._sent) > most:
-            done, self._sent = wait(self._sent, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
-                    outcomes, articles = future.result()
-                except BrokenProcessPool as error:
-                    raise NewsfoldError(
-                        "a process died, perhaps for lack of memory; the same command again goes on where it stopped"
-                    ) from error
-                self._count(articles)
-                self._unsearched += articles
-                self._ended += outcomes
+            self._collect()
         if self._unsearched >= searching.BATCH:
             self._fill()
+
+    def _collect(self, seconds: float | None = None) -> None:
+        """Wait, no longer than that, until a task is back; note what those that are back say."""
+        done, self._sent = wait(self._sent, seconds, FIRST_COMPLETED)
+        for future in done:
+            try:
+                outcomes, articles = future.result()
+            except BrokenProcessPool as error:
+                raise NewsfoldError(
+                    "a process died, perhaps for lack of memory; the same command again goes on where it stopped"
+                ) from error
+            self._count(articles)
+            self._unsearched += articles
+            self._ended += outcomes
 
     def _fill(self) -> None:
         """Have the search told of what it has not heard of."""

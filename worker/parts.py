@@ -7,6 +7,7 @@ The rows are the truth. The spool only saves reading the file again: who misses 
 file itself. A record that kills its worker is found, because a part that was tried before goes on record by record.
 """
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -170,15 +171,23 @@ def _write(path: Path, lines: Sequence[bytes]) -> None:
 def help_with(
     pipe: Pipeline, entries: Sequence[Entry], folder: Path, progress: Callable[[int], object] = lambda articles: None
 ) -> bool:
-    """Work off the next part of these files that nobody holds; tell whether there was one."""
+    """Work off a part of these files that nobody holds; tell whether there was one."""
     by_id = {entry.id: entry for entry in entries}
     folder.mkdir(parents=True, exist_ok=True)
-    for part in look(pipe.engine, partial(undone, delivery_ids=sorted(by_id))):
+    waiting = look(pipe.engine, partial(undone, delivery_ids=sorted(by_id)))
+    while waiting:
+        part = draw(waiting)
         with hold_file(part.spool(folder)) as ours:
             if ours and work(pipe, by_id[part.delivery_id], part, folder, progress):
                 part.spool(folder).unlink(missing_ok=True)
                 return True
     return False
+
+
+def draw(waiting: list[Part]) -> Part:
+    """Take any part: what stands near in a file is often one story, and who works on that beside others waits for them
+    and links it twice."""
+    return waiting.pop(random.randrange(len(waiting)))  # noqa: S311 - no secret
 
 
 def work(pipe: Pipeline, entry: Entry, part: Part, folder: Path, progress: Callable[[int], object]) -> bool:
