@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
+
+from models.base import as_json
 
 PATIENCE = 300.0
 BUSY = 60.0
@@ -35,7 +36,7 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         if read_only and url.database and url.database != ":memory:":
             file = "file:" + quote(str(Path(url.database).absolute()))
             url = url.set(database=file, query={**url.query, "mode": "ro", "uri": "true"})
-        engine = create_engine(url, hide_parameters=True, json_serializer=_json, connect_args={"timeout": BUSY})
+        engine = create_engine(url, hide_parameters=True, json_serializer=as_json, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _look_only if read_only else _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -43,15 +44,11 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
-        json_serializer=_json,
+        json_serializer=as_json,
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": options, "connect_timeout": 10, **KEEPALIVE},
     )
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _look_only(connection: Any, _record: object) -> None:
