@@ -336,7 +336,7 @@ def _columns(spans: Sequence[Span]) -> tuple[str, ...]:
 
 def _array(numbers: Iterable[int]) -> str:
     """An array as PostgreSQL reads it: the driver takes ten times as long to write one down number by number."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    return f"{{{str(list(numbers))[1:-1]}}}"
 
 
 def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> int:
