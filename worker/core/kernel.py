@@ -3,10 +3,19 @@
 Nothing here knows Unicode (that is `alphabet`) or why a constant has its value (that is `fingerprint`).
 """
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
+
+# numba loads scipy for matrix products, where it is installed (datasketch brings it): a third of a start, for nothing.
+if "scipy" not in sys.modules:
+    sys.modules["scipy"] = None  # type: ignore[assignment]
+    import_module("numba.np.arraymath")
+    del sys.modules["scipy"]
+
 from numba import njit
 
 # What a code point is, in the low 4 bits of its entry in the alphabet.
