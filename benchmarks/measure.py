@@ -14,7 +14,7 @@ import psutil
 PERIOD = 0.25
 """Seconds between two looks at a tree of processes,"""
 REST = 25
-"""... or so many times as long as the last one took: of PostgreSQL's twenty processes 0.14 s, a tenth of the machine."""
+"""... or so many times as long as the last one took: at PostgreSQL's twenty processes 0.14 s."""
 
 
 @dataclass(slots=True)

@@ -25,8 +25,6 @@ from worker.pipeline import Outcome, Pipeline, describe, load
 
 MOST = 4
 """Processes: SQLite has one writer at a time, and more of them would mostly wait for it."""
-BIG = 2 << 20
-"""Bytes from which a file goes in parts from its first record on."""
 AHEAD = 2
 """Tasks a process that are sent before the first is back."""
 SPOOLED = 16
@@ -97,7 +95,7 @@ class Hands:
 
     def _files(self, group: Group) -> Iterator[Outcome]:
         """Send a group of files; yield how others ended meanwhile."""
-        big = [named for named in group if size([named]) >= BIG]
+        big = [named for named in group if size([named]) >= parts.BIG]
         yield from self._sort(self._pipeline.ingest(described(big), most=0))
         if small := [named for named in group if named not in big]:
             self._send(_ingest, small)

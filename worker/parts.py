@@ -1,7 +1,7 @@
 """One big file, worked off in parts by whoever is free.
 
 One worker reads the file and spools its records, some hundreds to a part: a row in `parts`, and a file beside the
-claimed one. Any worker takes the next part that nobody holds. Who finds all of them done closes the file.
+claimed one. Any worker takes a part that nobody holds. Who finds all of them done closes the file.
 
 The rows are the truth. The spool only saves reading the file again: who misses a part's takes its records from the
 file itself. A record that kills its worker is found, because a part that was tried before goes on record by record.
@@ -35,8 +35,10 @@ log = structlog.get_logger()
 
 Record = Article | Rejected
 
+BIG = 2 << 20
+"""Bytes from which a file goes in parts from its first record on,"""
 HEAD = 512
-"""Records of a file before it counts as a big one."""
+"""... and records after which any other does."""
 RECORDS = 1024
 """Records a part: a second's work or two, so that small files need not wait long in between."""
 CHARACTERS = 4 << 20
@@ -66,6 +68,11 @@ class Part:
     def spool(self, folder: Path) -> Path:
         """Where its records are spooled, below the folder for spools."""
         return folder / f"{self.delivery_id}-{self.number:07d}.jsonl"
+
+
+def is_big(entry: Entry) -> bool:
+    """Whether a file goes in parts from here on, and is not at its end."""
+    return entry.state == "received" and (entry.position >= HEAD or (entry.drop.size or 0) >= BIG)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------

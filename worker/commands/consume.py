@@ -14,6 +14,7 @@ from worker import app as root
 from worker import tasks  # noqa: F401 - registers the tasks
 from worker.core.errors import NewsfoldError
 from worker.logs import configure_logs
+from worker.pipeline import load
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ def main() -> int:
     root.engine().dispose()  # no connection crosses the fork
     root.pipeline.cache_clear()
     root.engine.cache_clear()
+    load()  # before the fork: its processes share it, and none has to load at its first task
     return work(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)
 
 
