@@ -1,6 +1,6 @@
 """The watcher: claims complete files, sends them off, and sends again whatever was lost on the way.
 
-The scan is the mechanism: it needs no event to be right, twice a second it costs next to nothing, and it works on
+The scan is the mechanism: it needs no event to be right, some times a second it costs next to nothing, and it works on
 network shares, where file events do not. A task sent is only a hint; the sweep makes up for every one that is lost.
 """
 
@@ -19,7 +19,8 @@ from worker.inbox import Inbox
 
 log = structlog.get_logger()
 
-SCAN = 0.5
+SCAN, SOONEST = 0.5, 0.1
+"""Seconds between two scans: as many as a file is to stand still for, within these."""
 SWEEP = 5.0
 GRACE = 5.0
 """Seconds from sending a batch to asking where it is; doubles with each time it was lost."""
@@ -57,7 +58,7 @@ class Watcher:
             except Exception as error:
                 log.warning("watcher cannot go on, tries again", reason=f"{type(error).__name__}: {error}"[:300])
                 stop.wait(1.0)
-            stop.wait(SCAN)
+            stop.wait(min(SCAN, max(self._settle, SOONEST)))
 
     def scan(self) -> None:
         """Claim what is complete and send it."""
