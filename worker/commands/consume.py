@@ -30,6 +30,16 @@ def work(concurrency: int) -> int:
     return int(worker.exitcode or 0)
 
 
+def _load() -> None:
+    """Load before the fork: the processes share it, and none has to do it at its first task.
+
+    That is work, as the supervisor sees it: a new installation compiles the kernels here, for a minute.
+    """
+    root.pulse.work(0)
+    load()
+    root.pulse.rest(0)
+
+
 def main() -> int:
     """Check the index version before anything is taken from the queue, then work."""
     set_pdeathsig("SIGKILL")  # a worker without its supervisor would be nobody's
@@ -47,7 +57,7 @@ def main() -> int:
     root.engine().dispose()  # no connection crosses the fork
     root.pipeline.cache_clear()
     root.engine.cache_clear()
-    load()  # before the fork: its processes share it, and none has to load at its first task
+    _load()
     return work(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)
 
 
