@@ -33,7 +33,7 @@ _COPIED = [
 
 
 _LIST = "%b"
-"""A list for psycopg to send in binary: written down as text, numbers take five times as long, bytes a hundred."""
+"""A list for psycopg to send in binary: as text integers take it 4 times as long, floats 9, bytes 17."""
 _TOGETHER = 64
 """Rows in one INSERT on SQLite, of few columns: postings take half the time. Wide rows gain nothing."""
 

@@ -42,6 +42,8 @@ Files = dict[str, bytes]
 
 CHUNK = 4
 """Articles a transaction, and from which on a file is a big one: so few that a small file has several."""
+BIG = 6_000
+"""... or bytes: of the simulator's two big files one is so by its size, the other by its articles."""
 PART = 2
 """Records a part of a big file."""
 ROUNDS = 40
@@ -348,6 +350,7 @@ def _wired(inbox: Inbox, engine: Engine, fuse: Fuse) -> Iterator[deque[tuple[Cal
         patch.object(tasks, "SLICE", 0.0),  # every batch goes back to the queue as often as it can
         patch.object(pipeline, "CHUNK", CHUNK),
         patch.object(parts, "HEAD", CHUNK),
+        patch.object(pipeline, "BIG", BIG),
         patch.object(parts, "RECORDS", PART),
         patch.object(pipeline, "parse_file", _parse_here),
         patch.object(parts, "parse_lines", parse_lines_here),

@@ -21,7 +21,7 @@ from worker.forks import end_with_parent
 from worker.ledger import Drop, Entry
 from worker.logs import configure_logs
 from worker.parts import Part
-from worker.pipeline import Outcome, Pipeline, describe, load
+from worker.pipeline import BIG, Outcome, Pipeline, describe, load
 
 MOST = 4
 """Processes: SQLite has one writer at a time, and more of them would mostly wait for it."""
@@ -95,7 +95,7 @@ class Hands:
 
     def _files(self, group: Group) -> Iterator[Outcome]:
         """Send a group of files; yield how others ended meanwhile."""
-        big = [named for named in group if size([named]) >= parts.BIG]
+        big = [named for named in group if size([named]) >= BIG]
         yield from self._sort(self._pipeline.ingest(described(big), most=0))
         if small := [named for named in group if named not in big]:
             self._send(_ingest, small)

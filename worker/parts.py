@@ -35,10 +35,8 @@ log = structlog.get_logger()
 
 Record = Article | Rejected
 
-BIG = 2 << 20
-"""Bytes from which a file goes in parts from its first record on,"""
 HEAD = 512
-"""... and records after which any other does."""
+"""Records of a file before it counts as a big one, if it does not by its size (`pipeline.BIG`)."""
 RECORDS = 1024
 """Records a part: a second's work or two, so that small files need not wait long in between."""
 CHARACTERS = 4 << 20
@@ -68,11 +66,6 @@ class Part:
     def spool(self, folder: Path) -> Path:
         """Where its records are spooled, below the folder for spools."""
         return folder / f"{self.delivery_id}-{self.number:07d}.jsonl"
-
-
-def is_big(entry: Entry) -> bool:
-    """Whether a file goes in parts from here on, and is not at its end."""
-    return entry.state == "received" and (entry.position >= HEAD or (entry.drop.size or 0) >= BIG)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------

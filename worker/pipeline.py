@@ -38,6 +38,8 @@ CHUNK = 1024
 """Articles a transaction: large enough to share its cost, small enough to repeat after a crash."""
 CHUNK_CHARACTERS = 4 << 20
 """... and as many characters at the most, so that a file of books takes no more memory than one of briefs."""
+BIG = 2 << 20
+"""Bytes from which a file goes in parts from its first record on, where files do."""
 LONGEST_CLAIM = 1_000
 """Bytes. PostgreSQL takes 2,704 in an index entry, and a path may have 4,096."""
 
@@ -127,12 +129,12 @@ class Pipeline:
 
         `progress` hears of articles as they are linked, and may raise PauseError. Files share transactions at their
         first attempt; when that fails in a way nobody foresaw, or the worker died, each is tried alone, so that it
-        takes no other down. A file of more than `most` records is left off after those, with the state `received`: the
-        rest is for `worker.parts`.
+        takes no other down. A file of more than `most` records is left off after those, and one of `BIG` bytes before
+        them, with the state `received`: the rest is for `worker.parts`.
         """
         entries, fresh = transact(self.engine, partial(_begin, drops=drops, most=most), synced=False)
-        ended = [entry for entry in entries if entry.state != "received" or _is_big(entry, most)]
-        left = [entry for entry in entries if entry.state == "received" and not _is_big(entry, most)]
+        ended = [entry for entry in entries if entry.state != "received" or is_big(entry, most)]
+        left = [entry for entry in entries if entry.state == "received" and not is_big(entry, most)]
         given_up = [entry for entry in left if entry.attempts >= ledger.ATTEMPTS]
         alone = [entry for entry in left if 0 < entry.attempts < ledger.ATTEMPTS]
         yield from look(self.engine, partial(_outcomes, entries=ended)) if ended else ()
@@ -327,13 +329,14 @@ def _begin(
 ) -> tuple[list[ledger.Entry], list[ledger.Entry]]:
     """Enter files in the ledger; return all their entries, and those that are new: counted as tried from here on."""
     entries = ledger.open_entries(connection, drops)
-    fresh = [one for one in entries if one.state == "received" and not one.attempts and not _is_big(one, most)]
+    fresh = [one for one in entries if one.state == "received" and not one.attempts and not is_big(one, most)]
     ledger.count_attempt(connection, fresh)
     return entries, fresh
 
 
-def _is_big(entry: ledger.Entry, most: int | None) -> bool:
-    return most is not None and entry.position >= most
+def is_big(entry: ledger.Entry, most: int | None) -> bool:
+    """Whether the rest of a file is for `worker.parts`: it has so many bytes, or more records than `most`."""
+    return most is not None and (entry.position >= most or (entry.drop.size or 0) >= BIG)
 
 
 def unexpected(error: Exception) -> str:

@@ -11,7 +11,7 @@ from models.engine import look
 from worker import app as root
 from worker import inbox, ledger, parts, searching
 from worker.ledger import Drop, Entry
-from worker.pipeline import Outcome, PauseError, claim_name, describe, warm_up
+from worker.pipeline import Outcome, PauseError, claim_name, describe, is_big, warm_up
 
 log = structlog.get_logger()
 
@@ -64,13 +64,11 @@ def _work_off(batch: str, files: Mapping[str, tuple[Path, Path]]) -> bool:
     try:
         drops = _describe(batch, files)
         big = {}
-        for most in (0, parts.HEAD):
-            mine = [drop for drop in drops if ((drop.size or 0) >= parts.BIG) == (most == 0)]
-            for done in root.pipeline().ingest(mine, progress, most) if mine else ():
-                if done.state == "received":
-                    big[done.drop.claim] = files[done.drop.claim]
-                else:
-                    _end(files, done)
+        for done in root.pipeline().ingest(drops, progress, parts.HEAD) if drops else ():
+            if done.state == "received":
+                big[done.drop.claim] = files[done.drop.claim]
+            else:
+                _end(files, done)
         for entry in _big(big):
             parts.split(root.pipeline(), entry, _spools(batch), partial(_recruit, batch, progress))
     except PauseError:
@@ -134,7 +132,7 @@ def _describe(batch: str, files: Mapping[str, tuple[Path, Path]]) -> list[Drop]:
 
 def _big(files: Mapping[str, tuple[Path, Path]]) -> list[Entry]:
     """Those of a batch's files that are worked off in parts, and are not at their end."""
-    return [one for one in _known(files).values() if parts.is_big(one)]
+    return [one for one in _known(files).values() if one.state == "received" and is_big(one, parts.HEAD)]
 
 
 def _known(files: Mapping[str, tuple[Path, Path]]) -> dict[str, Entry]:

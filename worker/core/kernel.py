@@ -5,6 +5,7 @@ Nothing here knows Unicode (that is `alphabet`) or why a constant has its value 
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ import numpy as np
 # numba loads scipy for matrix products, where it is installed (datasketch brings it): a third of a start, for nothing.
 if "scipy" not in sys.modules:
     sys.modules["scipy"] = None  # type: ignore[assignment]
-    import_module("numba.np.arraymath")
+    with suppress(ModuleNotFoundError):  # should numba move it, we start slower
+        import_module("numba.np.arraymath")
     del sys.modules["scipy"]
 
 from numba import njit
