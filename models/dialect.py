@@ -51,6 +51,29 @@ def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[
     return _read_bytes(connection, "SELECT text_id, words, headline_words FROM bodies WHERE text_id", text_ids)
 
 
+def matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int, str, float, float, float, float]]:
+    """Read (text, other, relation, strength, jaccard, containment of one and other) of all matches of texts."""
+    told = "SELECT text_a, text_b, relation, strength, jaccard, containment_a, containment_b FROM matches"
+    if connection.dialect.name == "postgresql":
+        read = f"{told} WHERE text_a = ANY(%s::int[]) OR text_b = ANY(%s::int[])"
+        with _driving(connection, read) as cursor:
+            rows = cursor.execute(read, (_array(text_ids),) * 2, binary=True).fetchall()
+            return cast("list[tuple[int, int, str, float, float, float, float]]", rows)
+    listed = "(SELECT value FROM json_each(?1))"
+    return _read(connection, f"{told} WHERE text_a IN {listed} OR text_b IN {listed}", str(list(text_ids)))
+
+
+def matches_among(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int, bool]]:
+    """Read (text, other, whether it is firm) of the matches between these texts that rest on shared keys."""
+    firm = "SELECT text_a, text_b, firm FROM matches WHERE shared_keys IS NOT NULL"
+    if connection.dialect.name == "postgresql":
+        ids = _array(text_ids)
+        return _read(connection, f"{firm} AND text_a = ANY(%s::int[]) AND text_b = ANY(%s::int[])", ids, ids)
+    # `+`: by text_a alone. By both it would go through all of the second list for each of the first.
+    listed = "(SELECT value FROM json_each(?1))"
+    return _read(connection, f"{firm} AND text_a IN {listed} AND +text_b IN {listed}", str(list(text_ids)))
+
+
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Read (run, its data) of those of these runs that are there."""
     return _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)
@@ -370,6 +393,11 @@ def fill_search(connection: Connection, text_ids: Sequence[int]) -> None:
             "WHERE text_id IN (SELECT value FROM json_each(?))",
             (str(list(text_ids)),),
         )
+
+
+def one_writes(connection: Connection) -> bool:
+    """Whether nothing can change any more while this write transaction lasts, whatever it locks."""
+    return connection.dialect.name == "sqlite"
 
 
 def lock_store(connection: Connection, *, alone: bool) -> None:

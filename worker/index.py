@@ -7,22 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from models import dialect
-from models.dialect import Span, insert_new, one_of
-from models.tables import HalvedCell, Match
+from models.dialect import Span, insert_new
+from models.tables import HalvedCell
 from worker.core import cells
 from worker.core.candidates import counts, propose
 from worker.postings import lookup, places_within
 
-_FIRM = tuple(
-    select(Match.text_a, Match.text_b, Match.firm).where(Match.shared_keys.is_not(None), one_of(side, "ids"))
-    for side in (Match.text_a, Match.text_b)
-)
-
 Pair = tuple[int, int]
-Texts = NDArray[np.int64]
+Numbers = NDArray[np.int64]
 Halved = Mapping[int, Collection[int]]
 """Key -> its cells that were halved. A key that has none is rare and leads to all texts that have it."""
 
@@ -39,7 +34,7 @@ class Posted:
 class Found:
     """What the index says about some texts."""
 
-    pairs: NDArray[np.int64]
+    pairs: Numbers
     """Those worth verifying, see `propose`."""
     halved: Halved
     """Of all keys asked for; the overfull ones as they are to be."""
@@ -64,7 +59,8 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     keys = np.concatenate([posted.keys for posted in texts.values()]).astype(np.int64)
     distinct, which = np.unique(keys, return_inverse=True)
     halved = halved_cells(connection, distinct.tolist())
-    spans, others = _spans(texts, owners, keys, halved)
+    led = _leads(texts, owners, keys, halved)
+    spans, others = _spans(led)
     rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
     whole, within = lookup(connection, rare, spans)
     overfull = {(key, cells.FREQUENT) for key, listed in whole.items() if len(listed) > cells.RARE}
@@ -75,7 +71,9 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
         held = _held(connection, overfull)
         for (key, cell), postings in held.items():
             halved[key].update(cells.halvings(cell, [place for place, _ in postings]))
-        spans, others = _spans(texts, owners, keys, halved)
+        anew = {key: halved[key] for key, _ in held}
+        led = [lead for lead in led if lead[1] not in anew] + _leads(texts, owners, keys, anew)
+        spans, others = _spans(led)
         within |= _parts(spans.keys() - within.keys(), held)
     lists = [(key, listed) for key, listed in whole.items() if key not in halved]
     number = np.full(len(distinct), -1)
@@ -83,24 +81,27 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     leads = np.column_stack((owners, keys, number[which]))
     leads = leads[leads[:, 2] >= 0]
     others[:, 2] += len(lists)
-    nothing: Texts = np.empty(0, np.int64)
+    nothing: Numbers = np.empty(0, np.int64)
     read = [listed for _, listed in lists] + [within.get(span, nothing) for span in spans]
     common = [0] * len(lists) + [1 + (cells.ROOT in halved[span[0]]) for span in spans]
     return Found(propose(np.concatenate((leads, others)), read, common), halved, overfull)
 
 
-def _spans(
-    texts: Mapping[int, Posted], owners: NDArray[np.int64], keys: NDArray[np.int64], halved: Halved
-) -> tuple[dict[Span, int], NDArray[np.int64]]:
-    """Where the postings of other than rare keys lead: spans with their cells; rows (text, key, number of the span)."""
+def _leads(texts: Mapping[int, Posted], owners: Numbers, keys: Numbers, halved: Halved) -> list[tuple[int, int, int]]:
+    """Where these keys lead that are halved: (text, key, cell)."""
     at = np.flatnonzero(np.isin(keys, list(halved)))
-    numbers: dict[Pair, int] = {}
-    leads = [
-        (text, key, numbers.setdefault((key, cell), len(numbers)))
+    return [
+        (text, key, cell)
         for text, key in zip(owners[at].tolist(), keys[at].tolist(), strict=True)
         for cell in cells.leaves(texts[text].places, halved[key])
     ]
-    return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(leads, np.int64).reshape(-1, 3)
+
+
+def _spans(leads: Collection[tuple[int, int, int]]) -> tuple[dict[Span, int], Numbers]:
+    """The spans to read, with their cells; rows (text, key, number of the span)."""
+    numbers: dict[Pair, int] = {}
+    rows = [(text, key, numbers.setdefault((key, cell), len(numbers))) for text, key, cell in leads]
+    return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(rows, np.int64).reshape(-1, 3)
 
 
 def _held(connection: Connection, asked: Collection[Pair]) -> dict[Pair, list[tuple[int, int]]]:
@@ -112,7 +113,7 @@ def _held(connection: Connection, asked: Collection[Pair]) -> dict[Pair, list[tu
     return held
 
 
-def _parts(spans: Collection[Span], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> dict[Span, Texts]:
+def _parts(spans: Collection[Span], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> dict[Span, Numbers]:
     """The texts in these spans, those with two at least, as far as they are parts of the cells in `held`."""
     of_key: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for (key, _), postings in held.items():
@@ -157,17 +158,11 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     if not rows:  # another worker was faster, or some were pruned
         return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
-    now = {key: {text: cells.leaves(own, after[key]) for text, own in texts.items()} for key, texts in places.items()}
-    for (a, b), firm in _matched(connection, sorted(keys)).items():
-        both = keys.get(a, set()) & keys.get(b, set())
+    for a, b, firm in dialect.matches_among(connection, sorted(keys)):
+        both = keys[a] & keys[b]
         was = sum(counts(key, before.get(key, ()), firm=firm) for key in both)
         halving.lost[a, b] = was - sum(counts(key, after[key], firm=firm) for key in both)
         for key in both:
-            if firm and now[key][a].isdisjoint(now[key][b]):
+            if firm and not cells.leads(places[key][a], places[key][b], after[key]):
                 halving.cut[a, b].append(key)
     return halving
-
-
-def _matched(connection: Connection, texts: Sequence[int]) -> dict[Pair, bool]:
-    """The stored matches of these texts that rest on shared keys, and whether they are firm."""
-    return {(row.text_a, row.text_b): row.firm for side in _FIRM for row in connection.execute(side, {"ids": texts})}

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, select
 
-from models.dialect import fingerprints, one_of
-from models.tables import Article, Match, Text
+from models.dialect import fingerprints, matches, one_of
+from models.tables import Article, Text
 from worker.core import match
 from worker.core.article import EPOCH, came_out
 from worker.core.cells import place
@@ -30,9 +30,6 @@ _STANDING = (
     .order_by(Text.id)
     .with_for_update()
 )
-_EDGES = select(
-    Match.text_a, Match.text_b, Match.relation, Match.strength, Match.jaccard, Match.containment_a, Match.containment_b
-).where(or_(one_of(Match.text_a, "ids"), one_of(Match.text_b, "ids")))
 
 AnyRow = Row[*tuple[Any, ...]]
 Place = tuple[int | None, str | None, float | None, float | None, bool]
@@ -171,8 +168,9 @@ def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], d
     while frontier:
         reached |= frontier
         found = set()
-        for a, b, *fields in connection.execute(_EDGES, {"ids": sorted(frontier)}):
-            edges[a, b] = Edge._make(fields)
+        for a, b, *fields in matches(connection, sorted(frontier)):
             found |= {a, b}
+            if (a, b) not in edges:
+                edges[a, b] = Edge._make(fields)
         frontier = found - reached
     return reached, edges

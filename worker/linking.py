@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, bindparam, delete, select, union
 from sqlalchemy.orm import aliased
 
-from models.dialect import count_less, insert_rows, lock_links, one_of
+from models.dialect import count_less, insert_rows, lock_links, one_of, one_writes
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
@@ -227,11 +227,13 @@ def _apply(connection: Connection, plan: _Plan, index_version: int) -> list[int]
     texts were there to be found. The same goes for what came in after this plan was read: of that nothing was seen.
     """
     lock_links(connection, alone=False)
-    standing = lock(connection, component(connection, plan.near)[0])
-    # As it is now that nobody else can change it; what was pruned is not among those locked.
-    members, edges = component(connection, plan.near & standing.keys())
-    if not members <= standing.keys():
-        raise _GroundMovedError
+    members, edges = component(connection, plan.near)
+    standing = lock(connection, members)
+    if not one_writes(connection):  # as it is now that nobody else can change it
+        members, edges = component(connection, plan.near & standing.keys())
+        if not members <= standing.keys():
+            raise _GroundMovedError
+    members &= standing.keys()  # others were pruned
     same = {text for text in members if text in plan.texts and plan.texts[text].revision == standing[text].revision}
     links = _still_led_to(connection, plan, same)
     numbers = zip(edges, _numbers(edges), strict=True)

@@ -54,6 +54,7 @@ def regroup(
     `linked`: texts whose links are all there from here on.
     """
     tied = {text for pair in edges for text in pair}
+    names = {source: agency(source) or source for text in known.values() for source in text.profile.sources}
     texts = [
         group.Text(
             digest=text.digest,
@@ -61,7 +62,7 @@ def regroup(
             source_rank=text.updated,
             words=text.length,
             credits=text.profile.credits,
-            sources=frozenset(agency(source) or source for source in text.profile.sources),
+            sources=frozenset(map(names.__getitem__, text.profile.sources)),
         )
         for text in known.values()
         if text.id in tied

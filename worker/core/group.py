@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 from typing import Final
 
 from worker.core.match import REACH, Relation
@@ -119,7 +120,10 @@ class _Grouping:
     def __init__(self, texts: Iterable[Text], matches: Iterable[Match]) -> None:
         self.texts = {text.digest: text for text in texts}
         known = sorted((m for m in matches if m.a in self.texts and m.b in self.texts and m.a != m.b), key=_tightness)
-        self.matches = {_pair(m.a, m.b): m for m in reversed(known)}
+        self.matches: dict[tuple[bytes, bytes], Match] = {}
+        """By pair, the tightest first."""
+        for match in known:
+            self.matches.setdefault(_pair(match.a, match.b), match)
         self.neighbours: dict[bytes, list[bytes]] = defaultdict(list)
         for a, b in self.matches:
             self.neighbours[a].append(b)
@@ -134,10 +138,10 @@ class _Grouping:
         self.refused: set[tuple[int, int]] = set()
 
     def stories(self) -> list[Story]:
-        tightest = sorted(self.matches.values(), key=_tightness)
-        self._pass((match for match in tightest if match.ties), self._tie)
-        self._pass(tightest, self._link)
-        self._pass(sorted(tightest, key=_draws_on), self._attach)
+        self._pass(filter(attrgetter("ties"), self.matches.values()), self._tie)
+        self._pass(self.matches.values(), self._link)
+        across = (match for match in self.matches.values() if self.of[match.a] is not self.of[match.b])
+        self._pass(sorted(across, key=_draws_on), self._attach)
         told = (self._story(cluster) for digest, cluster in self.of.items() if cluster.canonical == digest)
         return sorted(told, key=lambda story: story.canonical)
 
@@ -145,8 +149,10 @@ class _Grouping:
         """Try to merge the clusters of each match. What was refused is not asked again until one of them has grown."""
         self.refused.clear()
         for match in matches:
+            if self.of[match.a] is self.of[match.b]:
+                continue
             small, large = self._sides(match)
-            if small is large or (small.serial, large.serial) in self.refused:
+            if (small.serial, large.serial) in self.refused:
                 continue
             canonical = merger(small, large)
             if canonical is None or self._welds(small, large) or self._welds(large, small):
