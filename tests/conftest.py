@@ -18,6 +18,7 @@ import psutil
 import pytest
 import redis
 import structlog
+from hypothesis import settings
 
 from tests.servers import PostgresServer, RedisServer, create_database, drop_database
 from worker import postings, prune
@@ -33,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+    # The first example loads a kernel, and the machine may be busy: how long one takes says nothing.
+    settings.register_profile("newsfold", deadline=None)
+    settings.load_profile("newsfold")
     # rich, the default, takes longer to print an error than most tests take.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])

@@ -10,11 +10,12 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.cells import ROOT
+from worker.core.cells import COMMON, ROOT
 
-ENOUGH: Final = 2
-"""What the keys must count that lead from one text to another. A rare key counts as much by itself; of others, stock
-phrases for the most part, it takes two: what single ones propose grows with the number of articles.
+ENOUGH: Final = 4
+"""What the keys must count that lead from one text to another: one rare key does, or two frequent ones, or four common.
+
+What others than rare ones propose are stock phrases for the most part, and the more articles, the more of it.
 """
 
 
@@ -24,9 +25,10 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     Common ones count against a match that is not `firm`. LSH bands and the keys of short texts (below 0) stand for all
     of a text: one is enough.
     """
-    if ROOT in halved and not firm:
+    level = (ROOT in halved) + bool(halved)
+    if level == COMMON and not firm:
         return -ENOUGH
-    return 1 if halved and key >= 0 else ENOUGH
+    return ENOUGH >> level if key >= 0 else ENOUGH
 
 
 def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common: Sequence[int]) -> NDArray[np.int64]:
@@ -34,8 +36,8 @@ def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common
     the other, if the match is firm and if it is not).
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
-    several, and counts once. `common` says of each list whether its key is rare (0), frequent (1) or common (2). Pure,
-    and independent of order.
+    several, and counts once. `common` says of each list how common its key is, from 0 to `COMMON`. Pure, and
+    independent of order.
     """
     from worker.core.tally import tally
 

@@ -19,6 +19,8 @@ CELL: Final = 128
 """Most postings in a cell: a text is compared with as many at most, whatever a flood brings."""
 RARE: Final = 16
 """Most postings of a rare key, which is enough by itself to compare two texts (`worker.core.candidates`)."""
+COMMON: Final = 2
+"""How common a key is: rare (0), frequent (1), or this: more than a cell holds."""
 
 DAYS: Final = 18  # bits for the day: 1600 to 2317
 MIXED: Final = 29  # bits of the text's digest: one day, or no date at all, is no limit to halving

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.core.candidates import ENOUGH
 from worker.core.cells import CELL, RARE
 
 REVISION: Final = 2
@@ -78,7 +79,7 @@ INDEX_VERSION: Final = index_version()
 
 def index_name(stock: Collection[int], window: int | None) -> str:
     """Name what stories depend on besides the articles: fingerprints, window, and the stock lines that are left out."""
-    name = f"{INDEX_VERSION};cells-{RARE}-{CELL}{f';window-{window}' if window else ''}"
+    name = f"{INDEX_VERSION};cells-{RARE}-{CELL}-{ENOUGH}{f';window-{window}' if window else ''}"
     if not stock:
         return name
     lines = hashlib.blake2b(repr(sorted(stock)).encode(), digest_size=4).hexdigest()

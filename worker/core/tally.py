@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from worker.core.cells import COMMON
 from worker.core.kernel import compiled
 
 
@@ -24,7 +25,7 @@ def tally(targets, starts, keys, numbers, offsets, texts, common, least):  # typ
         for lead in range(starts[target], starts[target + 1]):
             key = keys[lead]
             level = common[numbers[lead]]
-            counted = least if key < 0 or level == 0 else 1
+            counted = least if key < 0 else least >> level
             for at in range(offsets[numbers[lead]], offsets[numbers[lead] + 1]):
                 other = texts[at]
                 slot = (other * 0x9E3779B1 >> 7) & (size - 1)
@@ -34,7 +35,7 @@ def tally(targets, starts, keys, numbers, offsets, texts, common, least):  # typ
                     continue
                 others[slot], last[slot] = other, key
                 firm[slot] += counted
-                loose[slot] += counted if level < 2 else -least
+                loose[slot] += counted if level < COMMON else -least
         for slot in range(size):
             if firm[slot] >= least and others[slot] != targets[target]:
                 if found == len(out):
