@@ -100,7 +100,7 @@ def link(
         transact(engine, finish)
     while targets:
         plan = look(engine, partial(_gather, targets=targets, window=window, fresh=fresh))
-        if plan.overfull and not transact(engine, partial(_halve, plan=plan)):
+        if plan.overfull and not transact(engine, partial(_halve, plan=plan), synced=False):
             continue
         targets, fresh = _applied(engine, plan, index_version, finish), {}
 
