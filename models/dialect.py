@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import chain, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +42,12 @@ Insert = sqlite.Insert | postgresql.Insert
 
 def insert_new(connection: Connection, table: Any) -> Insert:
     """INSERT that passes over rows already there; add `.returning()` to learn which were not."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return _insert_new(table, connection.dialect.name)
+
+
+@cache
+def _insert_new(table: Any, dialect: str) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
 
 
@@ -72,6 +77,16 @@ def matches_among(connection: Connection, text_ids: Sequence[int]) -> list[tuple
     # `+`: by text_a alone. By both it would go through all of the second list for each of the first.
     listed = "(SELECT value FROM json_each(?1))"
     return _read(connection, f"{firm} AND text_a IN {listed} AND +text_b IN {listed}", str(list(text_ids)))
+
+
+def run_ids(connection: Connection) -> list[int]:
+    """Read which runs of postings there are."""
+    return [row[0] for row in _read(connection, "SELECT id FROM posting_runs")]
+
+
+def run_sizes(connection: Connection) -> list[tuple[int, int, int]]:
+    """Read (shard, how many postings, run) of all runs."""
+    return _read(connection, "SELECT shard, postings, id FROM posting_runs")
 
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:

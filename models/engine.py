@@ -21,6 +21,8 @@ BUSY = 60.0
 """Seconds to wait for SQLite's other writers, each time."""
 SYNCED, UNSYNCED = "FULL", "NORMAL"
 """What SQLite calls a commit that waits for the disk, and one that does not."""
+SYNCHRONOUS = "newsfold_synchronous"
+"""Where a connection notes which of them it is set to."""
 TURN = 0.002
 """Seconds between two looks whether it is our turn to write."""
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
@@ -77,17 +79,20 @@ def _begin_sqlite(connection: Connection) -> None:
     if synced is None:
         connection.exec_driver_sql("BEGIN")
         return
+    driver: Any = connection.connection.driver_connection  # as SQLAlchemy runs them each takes 30 us more
+    if connection.info.get(SYNCHRONOUS) != synced:
+        driver.execute(f"PRAGMA synchronous = {SYNCED if synced else UNSYNCED}")
+        connection.info[SYNCHRONOUS] = synced
     # SQLite's own waiting sleeps longer and longer, up to a tenth of a second past its turn.
-    _set(connection, "busy_timeout = 0", f"synchronous = {SYNCED if synced else UNSYNCED}")
+    driver.execute("PRAGMA busy_timeout = 0")
     try:
-        _take_turn(connection)
+        _take_turn(driver)
     finally:
-        _set(connection, f"busy_timeout = {int(BUSY * 1000)}")
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
 
 
-def _take_turn(connection: Connection) -> None:
+def _take_turn(driver: Any) -> None:
     deadline = time.monotonic() + BUSY
-    driver: Any = connection.connection.driver_connection
     while True:
         try:
             driver.execute("BEGIN IMMEDIATE")  # by itself: what SQLAlchemy makes of an error takes longer than the look
@@ -98,13 +103,6 @@ def _take_turn(connection: Connection) -> None:
             time.sleep(TURN)
         else:
             return
-
-
-def _set(connection: Connection, *pragmas: str) -> None:
-    cursor = connection.connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 @contextmanager

@@ -49,4 +49,4 @@ def test_what_waiting_cannot_mend_is_not_waited_for(tmp_path: Path, monkeypatch:
     with opened(f"sqlite:///{tmp_path / 'a.db'}") as (engine, _), reading(engine) as connection:
         monkeypatch.setattr(engines.time, "sleep", lambda _: pytest.fail("waited"))
         with pytest.raises(OperationalError, match="within a transaction"):
-            engines._take_turn(connection)
+            engines._take_turn(connection.connection.driver_connection)

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from models import dialect
 from models.dialect import Span
@@ -41,7 +41,6 @@ _KEPT: WeakKeyDictionary[Engine, dict[int, Postings]] = WeakKeyDictionary()
 """Runs that were written or read, by id. Those are drawn at random, so that none is given twice, not even after a
 restore."""
 
-_SIZES = select(PostingRun.shard, PostingRun.postings, PostingRun.id)
 _IDS = select(PostingRun.id)
 _IN_SHARD = _IDS.where(PostingRun.shard == bindparam("shard"))
 _AMONG = PostingRun.id.in_(bindparam("ids", expanding=True))
@@ -65,8 +64,8 @@ def settle(connection: Connection) -> None:
 def _write(connection: Connection, postings: Postings, shard: int = UNCUT) -> None:
     parts = _cut(postings) if shard == UNCUT else [(shard, postings)]
     runs = [(secrets.randbits(63), *run) for run in parts]
-    rows = [{"id": i, "shard": part, "postings": len(run.keys), "data": pack(run)} for i, part, run in runs]
-    connection.execute(insert(PostingRun), rows)
+    rows = [(i, part, len(run.keys), pack(run)) for i, part, run in runs]
+    dialect.insert_rows(connection, PostingRun, ("id", "shard", "postings", "data"), rows)
     kept = _KEPT.setdefault(connection.engine, {})
     for i, _, run in runs:  # copied, or one that is left would hold the memory of all
         kept[i] = Postings(run.keys.copy(), run.places.copy(), run.texts.copy())
@@ -86,7 +85,7 @@ def _tidy(connection: Connection, full: int) -> None:
     """Make one run of many alike (tiered compaction), and enter the fullest shard if it was full before."""
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     held: Counter[int] = Counter()
-    for shard, postings, run in connection.execute(_SIZES):
+    for shard, postings, run in dialect.run_sizes(connection):
         alike[shard, postings.bit_length() // TIER].append(run)
         held[shard] += postings
     for (shard, _), runs in alike.items():
@@ -120,7 +119,7 @@ def recent(connection: Connection) -> list[Postings]:
     Where each statement sees what is there by then (not in `look`), the same may be seen in both.
     """
     while True:
-        ids = list(connection.scalars(_IDS))
+        ids = dialect.run_ids(connection)
         runs = _held(connection, ids)
         if len(runs) == len(ids):
             break  # otherwise some were merged or entered in between
