@@ -158,7 +158,9 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     if not rows:  # another worker was faster, or some were pruned
         return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
-    for a, b, firm in dialect.matches_among(connection, sorted(keys)):
+    for a, b, firm in dialect.keyed_matches(connection, sorted(keys)):
+        if b not in keys:
+            continue
         both = keys[a] & keys[b]
         was = sum(counts(key, before.get(key, ()), firm=firm) for key in both)
         halving.lost[a, b] = was - sum(counts(key, after[key], firm=firm) for key in both)

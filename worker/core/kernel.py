@@ -41,7 +41,7 @@ SECOND: Final = 64 | 128
 SECOND_LETTERS: Final = (0, ord("s"), ord("e"), ord("h"))
 FOLDED: Final = 8
 PLAIN: Final = KIND | SECOND | ~0x7F << FOLDED
-"""What is set of a letter besides its kind, unless it folds to one of ASCII's."""
+"""The bits that a letter which folds to one of ASCII's has its kind in, and nothing else."""
 
 NUMBER: Final = 1
 NAME: Final = 2
@@ -134,16 +134,16 @@ def _read_word(codes, at, alphabet, text, size, seed):  # type: ignore[no-untype
     length = letters = cases = kind = ZERO  # letters: since the last point
     while True:
         entry = _entry(codes, at, alphabet)
-        while entry & PLAIN == LETTER:  # as most are: in half the time
+        while entry & PLAIN == LETTER:  # nearly all: in less time than it takes to ask what else it might be
             code = entry >> FOLDED
             text[size] = code
             h = (h ^ np.uint64(code)) * FNV_PRIME
-            cases |= entry
+            cases |= entry & (UPPER | LOWER)
             size += 1
             length += 1
             letters += 1
             at += 1
-            kind = ZERO + LETTER
+            kind = LETTER
             entry = _entry(codes, at, alphabet)
         before = kind
         kind = entry & KIND
