@@ -1,4 +1,4 @@
-"""The statements that SQLite and PostgreSQL spell differently, each once."""
+"""The statements that SQLite and PostgreSQL spell differently, each once, and some that SQLAlchemy takes long for."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager

@@ -21,8 +21,6 @@ BUSY = 60.0
 """Seconds to wait for SQLite's other writers, each time."""
 SYNCED, UNSYNCED = "FULL", "NORMAL"
 """What SQLite calls a commit that waits for the disk, and one that does not."""
-SYNCHRONOUS = "newsfold_synchronous"
-"""Where a connection notes which of them it is set to."""
 TURN = 0.002
 """Seconds between two looks whether it is our turn to write."""
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
@@ -79,10 +77,8 @@ def _begin_sqlite(connection: Connection) -> None:
     if synced is None:
         connection.exec_driver_sql("BEGIN")
         return
-    driver: Any = connection.connection.driver_connection  # as SQLAlchemy runs them each takes 30 us more
-    if connection.info.get(SYNCHRONOUS) != synced:
-        driver.execute(f"PRAGMA synchronous = {SYNCED if synced else UNSYNCED}")
-        connection.info[SYNCHRONOUS] = synced
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA synchronous = {SYNCED if synced else UNSYNCED}")
     # SQLite's own waiting sleeps longer and longer, up to a tenth of a second past its turn.
     driver.execute("PRAGMA busy_timeout = 0")
     try:

@@ -83,7 +83,7 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     others[:, 2] += len(lists)
     nothing: Numbers = np.empty(0, np.int64)
     read = [listed for _, listed in lists] + [within.get(span, nothing) for span in spans]
-    common = [0] * len(lists) + [1 + (cells.ROOT in halved[span[0]]) for span in spans]
+    common = [0] * len(lists) + [cells.level(halved[span[0]]) for span in spans]
     return Found(propose(np.concatenate((leads, others)), read, common), halved, overfull)
 
 

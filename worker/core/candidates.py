@@ -10,7 +10,7 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.cells import COMMON, ROOT
+from worker.core.cells import COMMON, level
 
 ENOUGH: Final = 4
 """What the keys must count that lead from one text to another: one rare key does, or two frequent ones, or four common.
@@ -25,10 +25,10 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     Common ones count against a match that is not `firm`. LSH bands and the keys of short texts (below 0) stand for all
     of a text: one is enough.
     """
-    level = (ROOT in halved) + bool(halved)
-    if level == COMMON and not firm:
+    common = level(halved)
+    if common == COMMON and not firm:
         return -ENOUGH
-    return ENOUGH >> level if key >= 0 else ENOUGH
+    return ENOUGH >> common if key >= 0 else ENOUGH
 
 
 def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common: Sequence[int]) -> NDArray[np.int64]:
@@ -36,8 +36,7 @@ def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common
     the other, if the match is firm and if it is not).
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
-    several, and counts once. `common` says of each list how common its key is, from 0 to `COMMON`. Pure, and
-    independent of order.
+    several, and counts once. `common` holds the `level` of each list's key. Pure, and independent of order.
     """
     from worker.core.tally import tally
 

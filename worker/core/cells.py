@@ -20,7 +20,7 @@ CELL: Final = 128
 RARE: Final = 16
 """Most postings of a rare key, which is enough by itself to compare two texts (`worker.core.candidates`)."""
 COMMON: Final = 2
-"""How common a key is: rare (0), frequent (1), or this: more than a cell holds."""
+"""The `level` of a key that more texts have than a cell holds. A frequent one has 1, a rare one 0."""
 
 DAYS: Final = 18  # bits for the day: 1600 to 2317
 MIXED: Final = 29  # bits of the text's digest: one day, or no date at all, is no limit to halving
@@ -59,6 +59,11 @@ def bounds(cell: int) -> tuple[int, int]:
     size = 1 << (BITS - depth)
     first = (cell - (1 << depth)) * size
     return first, first + size - 1
+
+
+def level(halved: Collection[int]) -> int:
+    """How common a key is whose cells `halved` were halved."""
+    return COMMON if ROOT in halved else int(bool(halved))
 
 
 def leaf(place: int, halved: Collection[int]) -> int:
