@@ -14,7 +14,6 @@ import csv
 import gzip
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.corpus import given
 from benchmarks.planted import planted
 from worker.core.article import Article
-from worker.core.candidates import propose
+from worker.core.candidates import Listed, propose
 from worker.core.evidence import Evidence, compare
 from worker.core.fingerprint import Fingerprint, fingerprint
 from worker.core.match import features
@@ -143,13 +142,11 @@ def raw_overlap(a: Doc, b: Doc) -> float:
 
 def candidates(docs: list[Doc]) -> list[tuple[int, int]]:
     """The pairs that the index proposes."""
-    lists: dict[int, list[int]] = defaultdict(list)
-    for number, doc in enumerate(docs):
-        for key in doc.print.keys.tolist():
-            lists[key].append(number)
-    numbers = {key: number for number, key in enumerate(lists)}
-    leads = [(number, key, numbers[key]) for number, doc in enumerate(docs) for key in doc.print.keys.tolist()]
-    found = propose(np.array(leads), [np.array(posted, np.int64) for posted in lists.values()], [0] * len(lists))
+    texts = np.repeat(np.arange(len(docs)), [len(doc.print.keys) for doc in docs])
+    keys = np.concatenate([doc.print.keys for doc in docs]).astype(np.int64)
+    distinct, numbers = np.unique(keys, return_inverse=True)
+    listed, common = Listed.of(numbers, texts, len(distinct)), np.zeros_like(distinct)
+    found = propose(np.column_stack((texts, keys, numbers)), listed, common)
     return sorted((min(pair), max(pair)) for pair in found[:, :2].tolist())
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from models.engine import look, transact
 from tests.conduct import opened, posted, rows
 from worker import postings
+from worker.core.candidates import Listed
 from worker.core.runs import Postings, ordered, part
 
 EIGHT = text("UPDATE posting_runs SET shard = CASE WHEN shard > 8 THEN shard - 8 ELSE 0 END WHERE shard >= 0")
@@ -34,12 +35,12 @@ def answers(connection: Connection) -> object:
     """What the index says to everything it is asked."""
     keys = np.array(sorted({-(2**31), -7, 0, 3, 5, 2**30, 2**31 - 1}), np.int64)
     spans = [(int(key), first, first + 9) for key in keys for first in (0, 10, 35)]
-    whole, within = postings.lookup(connection, keys, spans)
-    return (
-        {key: sorted(texts.tolist()) for key, texts in whole.items()},
-        {span: sorted(texts.tolist()) for span, texts in within.items()},
-        postings.places_within(connection, spans),
-    )
+    return found(postings.lookup(connection, keys, spans)), postings.places_within(connection, spans)
+
+
+def found(listed: Listed) -> list[list[int]]:
+    """What is listed, in lists."""
+    return [sorted(texts.tolist()) for texts in np.split(listed.texts, listed.starts[1:-1])]
 
 
 def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +120,11 @@ def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None
     transact(engine, lambda connection: postings.add(connection, one))
     transact(engine, lambda connection: postings.settle(connection))
     transact(engine, lambda connection: postings.add(connection, two))
-    found, _ = look(engine, lambda connection: postings.lookup(connection, np.array([1, 2, 3]), ()))
-    assert {key: sorted(texts.tolist()) for key, texts in found.items()} == {2: [9, 10]}
+    assert found(look(engine, lambda connection: postings.lookup(connection, np.array([1, 2, 3]), ()))) == [
+        [],
+        [9, 10],
+        [],
+    ]
 
 
 def test_a_posting_that_should_not_be_there_twice_is_entered_once_and_wedges_nobody(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class Found:
     """(key, cell) that hold more than they should."""
 
 
-def halved_cells(connection: Connection, keys: Sequence[int]) -> dict[int, set[int]]:
+def halved_cells(connection: Connection, keys: Iterable[int]) -> dict[int, set[int]]:
     """Read the halved cells of these keys."""
     found: dict[int, set[int]] = defaultdict(set)
     for key, cell in dialect.halved_cells(connection, keys):
@@ -58,33 +58,31 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     owners = np.repeat(np.array(list(texts), np.int64), [len(posted.keys) for posted in texts.values()])
     keys = np.concatenate([posted.keys for posted in texts.values()]).astype(np.int64)
     distinct, which = np.unique(keys, return_inverse=True)
-    halved = halved_cells(connection, distinct.tolist())
+    halved = halved_cells(connection, distinct)
+    is_rare = ~np.isin(distinct, list(halved))
+    rare = distinct[is_rare]
     led = _leads(texts, owners, keys, halved)
-    spans, others = _spans(led)
-    rare = distinct[~np.isin(distinct, np.array(list(halved), np.int64))]
-    whole, within = lookup(connection, rare, spans)
-    overfull = {(key, cells.FREQUENT) for key, listed in whole.items() if len(listed) > cells.RARE}
-    overfull |= {
-        (span[0], spans[span]) for span, listed in within.items() if len(listed) > cells.CELL and span[1] < span[2]
-    }
+    parts = sorted({(key, cell) for _, key, cell in led})
+    listed = lookup(connection, rare, [_span(part) for part in parts])
+    number = {part: at for at, part in enumerate(parts, len(rare))}
+    overfull = _overfull(rare, parts, np.diff(listed.starts))
     if overfull:
         held = _held(connection, overfull)
         for (key, cell), postings in held.items():
             halved[key].update(cells.halvings(cell, [place for place, _ in postings]))
         anew = {key: halved[key] for key, _ in held}
         led = [lead for lead in led if lead[1] not in anew] + _leads(texts, owners, keys, anew)
-        spans, others = _spans(led)
-        within |= _parts(spans.keys() - within.keys(), held)
-    lists = [(key, listed) for key, listed in whole.items() if key not in halved]
-    number = np.full(len(distinct), -1)
-    number[np.searchsorted(distinct, [key for key, _ in lists])] = np.arange(len(lists))
-    leads = np.column_stack((owners, keys, number[which]))
-    leads = leads[leads[:, 2] >= 0]
-    others[:, 2] += len(lists)
-    nothing: Numbers = np.empty(0, np.int64)
-    read = [listed for _, listed in lists] + [within.get(span, nothing) for span in spans]
-    common = [0] * len(lists) + [cells.level(halved[span[0]]) for span in spans]
-    return Found(propose(np.concatenate((leads, others)), read, common), halved, overfull)
+        more = sorted({(key, cell) for _, key, cell in led} - number.keys())
+        number |= {part: at for at, part in enumerate(more, len(listed.starts) - 1)}
+        listed = listed.and_those(_held_in(more, held))
+    of_key = np.full(len(distinct), -1)
+    of_key[is_rare] = np.where(np.isin(rare, list(halved)), -1, np.arange(len(rare)))
+    leads = np.column_stack((owners, keys, of_key[which]))
+    others = np.array([(text, key, number[key, cell]) for text, key, cell in led], np.int64).reshape(-1, 3)
+    common = np.zeros(len(listed.starts) - 1, np.int64)
+    for (key, _), at in number.items():
+        common[at] = cells.level(halved[key])
+    return Found(propose(np.concatenate((leads[leads[:, 2] >= 0], others)), listed, common), halved, overfull)
 
 
 def _leads(texts: Mapping[int, Posted], owners: Numbers, keys: Numbers, halved: Halved) -> list[tuple[int, int, int]]:
@@ -97,37 +95,40 @@ def _leads(texts: Mapping[int, Posted], owners: Numbers, keys: Numbers, halved: 
     ]
 
 
-def _spans(leads: Collection[tuple[int, int, int]]) -> tuple[dict[Span, int], Numbers]:
-    """The spans to read, with their cells; rows (text, key, number of the span)."""
-    numbers: dict[Pair, int] = {}
-    rows = [(text, key, numbers.setdefault((key, cell), len(numbers))) for text, key, cell in leads]
-    return {(key, *cells.bounds(cell)): cell for key, cell in numbers}, np.array(rows, np.int64).reshape(-1, 3)
+def _span(part: Pair) -> Span:
+    key, cell = part
+    return key, *cells.bounds(cell)
+
+
+def _overfull(rare: Numbers, parts: Sequence[Pair], sizes: Numbers) -> set[Pair]:
+    """The cells that hold more than they should, of keys that are rare so far and of parts of others."""
+    frequent = rare[sizes[: len(rare)] > cells.RARE].tolist()
+    full = np.flatnonzero(sizes[len(rare) :] > cells.CELL).tolist()
+    divisible = (parts[at] for at in full if parts[at][1] < cells.LEAVES)
+    return {(key, cells.FREQUENT) for key in frequent} | set(divisible)
 
 
 def _held(connection: Connection, asked: Collection[Pair]) -> dict[Pair, list[tuple[int, int]]]:
     """The postings in each of these cells, (key, cell), in order: places and texts."""
-    spans = {(key, *cells.bounds(cell)): (key, cell) for key, cell in asked}
+    spans = {_span(part): part for part in asked}
     held: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
     for span, place, text in places_within(connection, spans):
         held[spans[span]].append((place, text))
     return held
 
 
-def _parts(spans: Collection[Span], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> dict[Span, Numbers]:
-    """The texts in these spans, those with two at least, as far as they are parts of the cells in `held`."""
+def _held_in(parts: Sequence[Pair], held: Mapping[Pair, Sequence[tuple[int, int]]]) -> list[list[int]]:
+    """The texts in each of these cells, which are parts of those in `held`."""
     of_key: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for (key, _), postings in held.items():
         of_key[key] += postings
     for own in of_key.values():
         own.sort()
-    parts = {}
-    for span in spans:
-        key, first, last = span
+    found = []
+    for key, first, last in map(_span, parts):
         own = of_key.get(key, [])
-        inside = own[bisect_left(own, (first,)) : bisect_left(own, (last + 1,))]
-        if len(inside) > 1:
-            parts[span] = np.array([text for _, text in inside], np.int64)
-    return parts
+        found.append([text for _, text in own[bisect_left(own, (first,)) : bisect_left(own, (last + 1,))]])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

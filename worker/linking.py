@@ -20,7 +20,7 @@ from models.dialect import count_less, insert_rows, lock_links, one_of, one_writ
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
-from worker.core.candidates import ENOUGH, counts, propose
+from worker.core.candidates import ENOUGH, Listed, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -127,7 +127,7 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     pairs = np.array([[1, 1]])
     promising(Laid.of([(1, words, headline_words)]), pairs, np.ones(1, np.bool_))
     list(verify(told, {1: match.Profile()}, pairs))
-    propose(np.array([[1, 1, 0]]), [np.array([1, 2])], [0])
+    propose(np.array([[1, 1, 0]]), Listed.of(np.zeros(2, np.int64), np.array([1, 2]), 1), np.zeros(1, np.int64))
     run = Postings(np.array([1], np.int32), np.array([1]), np.array([1], np.int32))
     find(merge([run, run]), Spans.of(np.array([[1, 1, 1]])))
 

@@ -7,7 +7,7 @@ has read of them.
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select
 from models import dialect
 from models.dialect import Span
 from models.tables import PostingRun
+from worker.core.candidates import Listed
 from worker.core.runs import Postings, Spans, find, joined, merge, pack, shards, unpack
 
 BITS: Final = 4
@@ -135,26 +136,20 @@ def _held(connection: Connection, ids: Sequence[int]) -> dict[int, Postings]:
     return {run: held for run in ids if (held := kept.get(run) or read.get(run)) is not None}
 
 
-def lookup(
-    connection: Connection, keys: Numbers, spans: Collection[Span]
-) -> tuple[dict[int, Numbers], dict[Span, Numbers]]:
-    """The texts of each of these keys, and of each of these spans, in which two are posted. `keys` are distinct and
-    ascending."""
-    spans = sorted(spans)
+def lookup(connection: Connection, keys: Numbers, spans: Sequence[Span]) -> Listed:
+    """The texts of each of these keys, which ascend, and after them those of each of these spans; none where only one
+    is posted."""
     everywhere = np.column_stack((keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max)))
     asked = np.concatenate((everywhere, np.array(spans, np.int64).reshape(-1, 3)))
     numbers, texts = _in_runs(connection, asked)
-    rows = dialect.postings(connection, keys.tolist()) if len(keys) else []
-    parts = dialect.postings_within(connection, spans) if spans else []
-    entered = [*np.searchsorted(keys, [row[0] for row in rows]).tolist(), *(len(keys) + row[0] for row in parts)]
-    listed = _lists(numbers, texts, entered, [row[1] for row in (*rows, *parts)])
-    whole, within = {}, {}
-    for number, held in listed:
-        if number < len(keys):
-            whole[int(keys[number])] = held
-        else:
-            within[spans[number - len(keys)]] = held
-    return whole, within
+    if len(keys):
+        found, held = dialect.postings(connection, keys)
+        numbers, texts = np.concatenate((numbers, found)), np.concatenate((texts, held))
+    if spans:
+        found, held = dialect.postings_within(connection, spans)
+        numbers, texts = np.concatenate((numbers, len(keys) + found)), np.concatenate((texts, held))
+    several = np.bincount(numbers, minlength=len(asked))[numbers] > 1
+    return Listed.of(numbers[several], texts[several], len(asked))
 
 
 def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple[Span, int, int]]:
@@ -182,19 +177,3 @@ def _in_runs(connection: Connection, spans: Numbers) -> tuple[Numbers, Numbers]:
             numbers.append(order[found])
             texts.append(run.texts[at].astype(np.int64))
     return np.concatenate(numbers), np.concatenate(texts)
-
-
-def _lists(
-    numbers: Numbers, texts: Numbers, entered: Sequence[int], lists: Sequence[str]
-) -> Iterable[tuple[int, Numbers]]:
-    """Put together what runs have and what is in `text_keys` (numbers, and ids with commas between), and leave out what
-    is only there once."""
-    if lists:
-        ids = np.fromstring(",".join(lists), dtype=np.int64, sep=",")
-        numbers = np.concatenate((numbers, np.repeat(entered, [ids.count(",") + 1 for ids in lists])))
-        texts = np.concatenate((texts, ids))
-    several = np.bincount(numbers)[numbers] > 1 if len(numbers) else np.empty(0, np.bool_)
-    numbers, texts = numbers[several], texts[several]
-    order = np.argsort(numbers, kind="stable")
-    distinct, starts = np.unique(numbers[order], return_index=True)
-    return zip(distinct.tolist(), np.split(texts[order], starts[1:]), strict=False)

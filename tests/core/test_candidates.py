@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.core.candidates import ENOUGH, counts, propose
+from worker.core.candidates import ENOUGH, Listed, counts, propose
 from worker.core.cells import COMMON, FREQUENT, ROOT
 
 RARE_KEY: set[int] = set()
@@ -47,8 +47,10 @@ def test_exactly_the_pairs_are_proposed_whose_keys_count_enough_in_any_order(tex
     random.shuffle(numbers)
     leads = [(text, key, numbers.index(key)) for text, keys in texts.items() for key in keys]
     random.shuffle(leads)
-    lists = [np.array(random.sample(of_key[key], len(of_key[key]))) for key in numbers]
-    found = propose(np.array(leads), lists, [common[key] for key in numbers])
+    posted = [(number, text) for number, key in enumerate(numbers) for text in of_key[key]]
+    random.shuffle(posted)
+    listed = Listed.of(*np.array(posted).T, len(numbers))
+    found = propose(np.array(leads), listed, np.array([common[key] for key in numbers]))
 
     def counted(a, b, firm):
         return sum(counts(key, HALVED[common[key]], firm=firm) for key in texts[a] & texts[b])

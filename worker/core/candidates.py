@@ -5,7 +5,7 @@ Which keys lead from one text to another does not depend on what arrived when: s
 """
 
 from collections.abc import Collection, Sequence
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,27 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     return ENOUGH >> common if key >= 0 else ENOUGH
 
 
-def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common: Sequence[int]) -> NDArray[np.int64]:
+class Listed(NamedTuple):
+    """Lists of texts by number: list n is `texts[starts[n]:starts[n + 1]]`."""
+
+    starts: NDArray[np.int64]
+    """One more than there are lists."""
+    texts: NDArray[np.int64]
+
+    @staticmethod
+    def of(numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> "Listed":
+        """From texts and the number of the list each is in, one for one, of so many lists."""
+        starts = np.concatenate((_ZERO, np.cumsum(np.bincount(numbers, minlength=count))))
+        return Listed(starts, texts[np.argsort(numbers, kind="stable")])
+
+    def and_those(self, more: Sequence[Sequence[int]]) -> "Listed":
+        """These lists, and behind them others."""
+        starts = self.starts[-1] + np.cumsum([len(texts) for texts in more], dtype=np.int64)
+        texts = np.array([text for texts in more for text in texts], np.int64)
+        return Listed(np.concatenate((self.starts, starts)), np.concatenate((self.texts, texts)))
+
+
+def propose(leads: NDArray[np.int64], listed: Listed, common: NDArray[np.int64]) -> NDArray[np.int64]:
     """Name the pairs to look at, each once, text by text: rows (text, other, what the keys count that lead from one to
     the other, if the match is firm and if it is not).
 
@@ -43,10 +63,10 @@ def propose(leads: NDArray[np.int64], lists: Sequence[NDArray[np.int64]], common
     leads = leads[np.lexsort((leads[:, 1], leads[:, 0]))]
     targets, starts = np.unique(leads[:, 0], return_index=True)
     starts = np.append(starts, len(leads))
-    offsets = np.cumsum([0, *map(len, lists)])
-    texts = np.concatenate((np.empty(0, np.int64), *lists))
-    found = tally(
-        targets, starts, leads[:, 1].copy(), leads[:, 2].copy(), offsets, texts, np.array(common, np.int64), ENOUGH
-    )
+    keys, numbers = leads[:, 1].copy(), leads[:, 2].copy()
+    found = tally(targets, starts, keys, numbers, *listed, common, ENOUGH)
     once = ~np.isin(found[:, 1], targets) | (found[:, 0] < found[:, 1])
     return cast("NDArray[np.int64]", found[once])
+
+
+_ZERO: Final = np.zeros(1, np.int64)

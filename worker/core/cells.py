@@ -27,6 +27,8 @@ MIXED: Final = 29  # bits of the text's digest: one day, or no date at all, is n
 BITS: Final = DAYS + MIXED
 ROOT: Final = 1
 """The cell that is the whole line. The halves of cell n are 2n and 2n + 1."""
+LEAVES: Final = 1 << BITS
+"""The first of the cells that are one place, and are not halved."""
 FREQUENT: Final = 0
 """Stands among the halved cells of a key that is not rare: that, too, is decided once and for good."""
 
