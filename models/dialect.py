@@ -271,11 +271,12 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
 
 def killed_items(connection: Connection, items: Sequence[bytes]) -> list[bytes]:
     """Read which of these items were killed by their agencies."""
-    killed = "SELECT DISTINCT item FROM articles WHERE status = 'cancelled' AND item"
+    killed, select = "WHERE status = 'cancelled' AND item", "SELECT DISTINCT item FROM articles"
     if connection.dialect.name == "postgresql":
-        found = _read(connection, f"{killed} = ANY({_LIST})", list(items))
-    else:
-        found = _read(connection, f"{killed} IN ({', '.join('?' * len(items))})", *items)
+        found = _read(connection, f"{select} {killed} = ANY({_LIST})", list(items))
+    else:  # by itself SQLite takes the index of all items, and reads the article of each to see its status
+        select += " INDEXED BY ix_articles_cancelled"
+        found = _read(connection, f"{select} {killed} IN ({', '.join('?' * len(items))})", *items)
     return [bytes(row[0]) for row in found]
 
 

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from io import BufferedReader
@@ -389,9 +389,8 @@ def prepare(article: Article, source: str | None, stock: Collection[int]) -> sto
     """
     source = article.source or source
     text = without(source, article.text, stock)
-    normal = normalise(article if text == article.text else replace(article, text=text))
-    article = replace(
-        article,
+    normal = normalise(article if text == article.text else article._replace(text=text))
+    article = article._replace(
         source=source,
         byline=article.byline or normal.byline,
         dateline=article.dateline or normal.dateline,

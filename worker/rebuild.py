@@ -118,7 +118,7 @@ def _reindex(connection: Connection, after: int, stock: Collection[int]) -> tupl
 
 def article_of(row: object) -> Article:
     """The article of a row of `articles` with its text's `body`."""
-    fields = {name: getattr(row, name) for name in Article.__slots__ if name not in ("text", "metadata")}
+    fields = {name: getattr(row, name) for name in Article._fields if name not in ("text", "metadata")}
     return Article(**fields, text=row.text if row.text is not None else row.body)  # type: ignore[attr-defined]
 
 

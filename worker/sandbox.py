@@ -46,7 +46,7 @@ MAX_FRAME = 128 << 20
 _BUFFER = 1 << 18
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 _NONSENSE = "the parser was stopped: it answered nonsense"
-_TIMES = ("published_at", "updated_at", "embargoed_until")
+_TIMES = tuple(map(Article._fields.index, ("published_at", "updated_at", "embargoed_until")))
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", *_LIMITS)
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -188,14 +188,16 @@ def record_of(line: bytes) -> tuple[str, Article | Rejected]:
     """The format and the record of a line that a child wrote. Raises ParseError if they are none."""
     try:
         format_, fields = orjson.loads(line)
-        if "reason" in fields:
-            return format_, Rejected(**fields)
-        for name in _TIMES:
-            if fields[name] is not None:
-                fields[name] = datetime.fromisoformat(fields[name])
-        return format_, Article(**fields)
-    except (TypeError, ValueError, KeyError) as error:
+        if len(fields) == len(Rejected._fields):
+            return format_, Rejected(*fields)
+        for at in _TIMES:
+            if fields[at] is not None:
+                fields[at] = datetime.fromisoformat(fields[at])
+        if len(fields) == len(Article._fields):
+            return format_, Article(*fields)
+    except (TypeError, ValueError, LookupError) as error:
         raise ParseError(_NONSENSE) from error
+    raise ParseError(_NONSENSE)
 
 
 def _environment() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The process that parses, for `worker.sandbox`: told a name and given an open file, it answers with records.
 
 Requests and answers go through the Unix socket that is its standard input. A request is a name with the open file
-beside it (SCM_RIGHTS). The answer is lines of JSON: `[format, record]` for each record as soon as it is found, and at
+beside it (SCM_RIGHTS). The answer is lines of JSON: `[format, fields]` for each record as soon as it is found, and at
 the end an object, with the `error` if there was one. Started as a script; imports nothing of newsfold but the parsers.
 """
 
@@ -109,8 +109,8 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
 def serve(file: BinaryIO, name: str, allowance: Allowance) -> dict[str, Any]:
     """Send the records of a file; return how it ended."""
     try:
-        for found in parse_with_format(file, name):
-            send(found)
+        for format_, record in parse_with_format(file, name):
+            send([format_, tuple(record)])
             allowance.earn(SECONDS_A_RECORD)
     except ParseError as error:
         return {"error": str(error)}
@@ -126,9 +126,7 @@ def send(answer: Any) -> None:
     try:
         line = orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # something a parser should have cleaned
-        format_, record = answer
-        fields = {name: getattr(record, name) for name in record.__slots__}
-        line = orjson.dumps([format_, clean_value(fields)], option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(clean_value(answer), option=orjson.OPT_APPEND_NEWLINE)
     _write(line)
 
 

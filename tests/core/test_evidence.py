@@ -118,7 +118,7 @@ def test_comparison_is_symmetric(a: Words, b: Words, head_a: int, head_b: int) -
     """Swapping the texts swaps the fields and changes nothing else; counts stay within bounds."""
     head_a, head_b = min(head_a, len(a)), min(head_b, len(b))
     one, two = compare(a, head_a, b, head_b), compare(b, head_b, a, head_a)
-    for field in Evidence.__dataclass_fields__:
+    for field in Evidence._fields:
         mirrored = f"{field[:-1]}{'b' if field[-1] == 'a' else 'a'}" if field.endswith(("_a", "_b")) else field
         if field != "passages":
             assert getattr(one, field) == getattr(two, mirrored), field

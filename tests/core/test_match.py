@@ -1,6 +1,6 @@
 """Which pairs are one story, and how they are related."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -94,29 +94,29 @@ def test_a_retelling_around_a_quote_is_derived() -> None:
 def test_two_kept_passages_tie_long_texts_where_one_does_not() -> None:
     """However long the texts, two passages are a retelling; one, or two in a far longer text, are quotations."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
-    two = replace(shared, words_a=900, words_b=1100, containment_a=0.03, containment_b=0.025)
+    two = shared._replace(words_a=900, words_b=1100, containment_a=0.03, containment_b=0.025)
     assert two.long_passages > 1
     assert decide(two, WIRE, PAPER).relation is Relation.DERIVED
-    assert decide(replace(two, long_passages=1), WIRE, PAPER).relation is None
-    assert decide(replace(two, words_b=2300), WIRE, PAPER).relation is None
+    assert decide(two._replace(long_passages=1), WIRE, PAPER).relation is None
+    assert decide(two._replace(words_b=2300), WIRE, PAPER).relation is None
 
 
 def test_a_phrase_or_two_tie_no_long_texts() -> None:
     """Reports of a running subject share names and a phrase; what ties texts is a sentence, or more of a short text."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
-    two = replace(shared, words_a=900, words_b=1100, containment_a=0.05, containment_b=0.04)
-    phrases = replace(two, long_words=19, longest_passage=10, shared_words=40)
+    two = shared._replace(words_a=900, words_b=1100, containment_a=0.05, containment_b=0.04)
+    phrases = two._replace(long_words=19, longest_passage=10, shared_words=40)
     assert decide(two, WIRE, PAPER).relation is Relation.DERIVED
     assert decide(phrases, WIRE, PAPER).reasons == ("a quotation in common, and no more",)
-    assert decide(replace(phrases, containment_a=0.2), WIRE, PAPER).relation is Relation.DERIVED
+    assert decide(phrases._replace(containment_a=0.2), WIRE, PAPER).relation is Relation.DERIVED
 
 
 def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
     """In German, capitals neither tie nor part texts; where few words have one, other names part them."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
-    english = replace(shared, names_a=10, names_b=10, names_shared=2, names_conflict=3)
+    english = shared._replace(names_a=10, names_b=10, names_shared=2, names_conflict=3)
     nouns = [
-        replace(english, names_a=n, names_b=n, names_shared=both, names_conflict=gaps)
+        english._replace(names_a=n, names_b=n, names_shared=both, names_conflict=gaps)
         for n, both, gaps in ((shared.vocabulary_b, 2, 3), (shared.vocabulary_b, 40, 0))
     ]
     one, two = (features(e, 1.0, same_source=False) for e in nouns)
@@ -128,9 +128,9 @@ def test_where_every_noun_has_a_capital_names_tell_nothing() -> None:
 def test_where_no_word_has_a_capital_passages_hold_facts_all_the_same() -> None:
     """In Arabic or Thai no name can be seen in a passage: its words count for some, but hardly in a template."""
     shared = evidence(HEADLINE, BODY, "What a pier means to a town", RETELLING)
-    caseless = replace(shared, facts=0, names_a=0, names_b=1, names_shared=0)
-    english = replace(caseless, names_a=shared.names_a, names_b=shared.names_b)
-    template = replace(caseless, slots_conflict=20)
+    caseless = shared._replace(facts=0, names_a=0, names_b=1, names_shared=0)
+    english = caseless._replace(names_a=shared.names_a, names_b=shared.names_b)
+    template = caseless._replace(slots_conflict=20)
     one, other, slots = (features(e, 1.0, same_source=False)["facts"] for e in (caseless, english, template))
     assert one > slots > other == 0
 
@@ -212,7 +212,7 @@ def mirrored(e: Evidence) -> Evidence:
     def other(name: str) -> str:
         return name[:-1] + {"a": "b", "b": "a"}[name[-1]] if name.endswith(("_a", "_b")) else name
 
-    return Evidence(**{field.name: getattr(e, other(field.name)) for field in fields(e)})
+    return Evidence(**{name: getattr(e, other(name)) for name in e._fields})
 
 
 profiles = st.builds(

@@ -59,17 +59,15 @@ def retry(box: inbox.Inbox, names: Sequence[str]) -> int:
 
 def _show(console: Console, format_: str, found: Any, json_: bool) -> None:
     if json_:
-        fields = {name: getattr(found, name) for name in found.__slots__}
         kind = "article" if isinstance(found, Article) else "rejected"
-        click.echo(orjson.dumps({"format": format_, "kind": kind, **fields}, default=dict))
+        click.echo(orjson.dumps({"format": format_, "kind": kind, **found._asdict()}, default=dict))
         return
     if not isinstance(found, Article):
         console.print(f"[yellow]rejected[/] ({format_}) {found.position}: {found.reason}", highlight=False)
         return
     console.print(f"[bold]{found.headline or '(no headline)'}[/] ({format_})", highlight=False)
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name in found.__slots__:
-        value = getattr(found, name)
+    for name, value in found._asdict().items():
         if name not in ("headline", "text", "metadata") and value:
             table.add_row(f"  {name}", str(value))
     for name, value in found.metadata.items():

@@ -1,15 +1,14 @@
 """What a parser hands on: an article, or a record that is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 Status = Literal["usable", "corrected", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Article:
+class Article(NamedTuple):
     """One appearance of a text: what its publisher said about it, as it was delivered.
 
     Times are aware and in UTC. `text` holds the whole body as plain text, paragraphs separated by newlines;
@@ -34,11 +33,10 @@ class Article:
     credit: str | None = None
     """The agency or outlet the text is credited to, if the format has a field for it."""
     dateline: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A record that holds no article: where it stands in its file, and why it was not taken."""
 
     position: str

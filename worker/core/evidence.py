@@ -1,15 +1,13 @@
 """What two texts share and where they differ, word by word: the only ground on which a pair is decided."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """An exact comparison of texts a and b. Swapping them swaps the `_a` and `_b` fields and nothing else.
 
     A shared passage is a run of at least 3 equal words, a long one of at least 8: hardly ever chance or idiom.

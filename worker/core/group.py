@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from worker.core.match import REACH, Relation
 
@@ -16,8 +16,7 @@ CARRIED: Final = 0.5
 """Containment from which a text carries another whole; under it, the way back, it holds more than that other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Text(NamedTuple):
     """What grouping needs to know of a text."""
 
     digest: bytes
@@ -25,16 +24,15 @@ class Text:
     """Earliest plausible publication, POSIX seconds."""
     source_rank: int = 0
     """Smaller comes first among texts of one time."""
-    sources: frozenset[str] = field(default_factory=frozenset)
+    sources: frozenset[str] = frozenset()
     """Canonical names (`worker.core.normalise.agency`) of the sources it appeared in."""
-    credits: frozenset[str] = field(default_factory=frozenset)
+    credits: frozenset[str] = frozenset()
     """Agencies it credits."""
     words: int = 0
     """Of texts of one time and rank the longest comes first: the others are more likely cut from it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """Two texts decided to be one story. Containments are of `a` in `b` and of `b` in `a`."""
 
     a: bytes
@@ -250,10 +248,15 @@ def _pair(a: bytes, b: bytes) -> tuple[bytes, bytes]:
     return (a, b) if a < b else (b, a)
 
 
-def _tightness(match: Match) -> tuple[float, float, bytes, bytes]:
+def _tightness(match: Match) -> tuple[int, int, bytes, bytes]:
     """Copies of one length before cuts, cuts before retellings. Rounded, so that no last bit decides."""
-    return (-round(match.containment_a + match.containment_b, 9), -round(match.strength, 9), *_pair(match.a, match.b))
+    contained = match.containment_a + match.containment_b
+    return (-round(_FINE * contained), -round(_FINE * match.strength), *_pair(match.a, match.b))
 
 
-def _draws_on(match: Match) -> tuple[float, float, bytes, bytes]:
-    return (-round(match.reach, 9), -round(match.strength, 9), *_pair(match.a, match.b))
+def _draws_on(match: Match) -> tuple[int, int, bytes, bytes]:
+    return (-round(_FINE * match.reach), -round(_FINE * match.strength), *_pair(match.a, match.b))
+
+
+_FINE: Final = 1e9
+"""To whole numbers of this part: rounding to decimal places takes several times as long."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from worker.core.article import Article
 
@@ -22,4 +21,4 @@ def with_text(article: Article, marks: Iterable[str]) -> Article:
     text, origin = (article.headline, "headline") if article.headline else (str(note or ""), "ednote")
     if not text or not (kill or _ALERT.search(" ".join(marks))):
         return article
-    return replace(article, text=text, metadata={**article.metadata, "text_from": origin})
+    return article._replace(text=text, metadata={**article.metadata, "text_from": origin})

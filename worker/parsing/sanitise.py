@@ -7,7 +7,6 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -95,10 +94,9 @@ def clean_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def clean_article(article: Article, metadata: Mapping[str, Any]) -> Article:
     """The article with all its strings cleaned and held to their limits; empty ones in optional fields become None.
 
-    `metadata`, which is clean, takes the place of its own: to make an article is what costs most of this.
+    `metadata`, which is clean, takes the place of its own.
     """
-    return replace(
-        article,
+    return article._replace(
         text=_trim(clean_text(article.text)),
         headline=_clipped(article.headline, MAX_HEADLINE),
         metadata=metadata,

@@ -93,12 +93,9 @@ def _record(record: Any, position: str, converted: bool) -> Article | Rejected |
 
 
 def _dated(found: Article, record: Any, name: str) -> Article:
-    from dataclasses import replace
-
     crawled = record.headers.get("WARC-Date")
-    return replace(
-        found, metadata={**found.metadata, **encoding.note(name), **({"crawled_at": crawled} if crawled else {})}
-    )
+    noted = {**encoding.note(name), **({"crawled_at": crawled} if crawled else {})}
+    return found._replace(metadata={**found.metadata, **noted})
 
 
 FORMAT = Format(name="warc", family="web", standard="WARC 1.0, 1.1 (ISO 28500)", matches=_matches, read=_read)

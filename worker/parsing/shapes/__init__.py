@@ -1,7 +1,6 @@
 """The shapes of JSON records newsfold knows, the most particular first. A new one: one module, one line here."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from worker.core.article import Article, Rejected
@@ -57,6 +56,6 @@ def _shape(value: Any) -> Shape | None:
 def _read(shape: Shape, record: Record, position: str) -> Iterator[Article | Rejected]:
     for item in shape.read(record):
         if isinstance(item, Article):
-            yield replace(item, metadata={"format": shape.name, **item.metadata})
+            yield item._replace(metadata={"format": shape.name, **item.metadata})
         else:
             yield Rejected(f"{position} {item.position}".strip(), item.reason)

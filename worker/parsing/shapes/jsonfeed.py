@@ -1,7 +1,6 @@
 """JSON Feed 1.0 and 1.1 (jsonfeed.org): a feed is one object, its items the articles."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from worker.core.article import Article, Rejected
 from worker.parsing.shape import Record, Shape
@@ -21,7 +20,7 @@ def _read(record: Record) -> Iterator[Article | Rejected]:
             continue
         for found in plain.read(item):
             if isinstance(found, Article):
-                yield replace(found, source=found.source or source, language=found.language or language)
+                yield found._replace(source=found.source or source, language=found.language or language)
             else:
                 yield Rejected(f"record {number}", found.reason)
 
