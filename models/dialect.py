@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
-from models.base import as_json
+from models.base import UTCDateTime, as_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,6 +133,9 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] 
         from psycopg.types.json import Jsonb
 
         return partial(Jsonb, dumps=as_json)
+    if dialect.name == "sqlite" and isinstance(kind, UTCDateTime):  # as SQLAlchemy's, which fills in a format
+        naive = partial(kind.process_bind_param, dialect=dialect)
+        return lambda time: (bound := naive(time)) and bound.isoformat(" ", "microseconds")
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

@@ -61,7 +61,8 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
     halved = halved_cells(connection, distinct)
     is_rare = ~np.isin(distinct, list(halved))
     rare = distinct[is_rare]
-    led = _leads(texts, owners, keys, halved)
+    known = np.flatnonzero(~is_rare[which])
+    led = _leads(texts, owners[known], keys[known], halved)
     parts = sorted({(key, cell) for _, key, cell in led})
     listed = lookup(connection, rare, [_span(part) for part in parts])
     number = {part: at for at, part in enumerate(parts, len(rare))}
@@ -71,7 +72,8 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
         for (key, cell), postings in held.items():
             halved[key].update(cells.halvings(cell, [place for place, _ in postings]))
         anew = {key: halved[key] for key, _ in held}
-        led = [lead for lead in led if lead[1] not in anew] + _leads(texts, owners, keys, anew)
+        new = np.flatnonzero(np.isin(keys, list(anew)))
+        led = [lead for lead in led if lead[1] not in anew] + _leads(texts, owners[new], keys[new], anew)
         more = sorted({(key, cell) for _, key, cell in led} - number.keys())
         number |= {part: at for at, part in enumerate(more, len(listed.starts) - 1)}
         listed = listed.and_those(_held_in(more, held))
@@ -86,11 +88,10 @@ def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
 
 
 def _leads(texts: Mapping[int, Posted], owners: Numbers, keys: Numbers, halved: Halved) -> list[tuple[int, int, int]]:
-    """Where these keys lead that are halved: (text, key, cell)."""
-    at = np.flatnonzero(np.isin(keys, list(halved)))
+    """Where these keys of theirs lead, all of which are halved: (text, key, cell)."""
     return [
         (text, key, cell)
-        for text, key in zip(owners[at].tolist(), keys[at].tolist(), strict=True)
+        for text, key in zip(owners.tolist(), keys.tolist(), strict=True)
         for cell in cells.leaves(texts[text].places, halved[key])
     ]
 

@@ -61,8 +61,7 @@ class Edge(NamedTuple):
     containment_b: float
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What linking reads of a text; the same as long as its revision is."""
 
     id: int
@@ -99,12 +98,13 @@ def know(text_id: int, digest: bytes, length: int, revision: int, seen: Sequence
     """Fold a text's appearances with min and union only: the same whatever order they came in."""
     out = [came_out(one.published_at, one.received_at, one.embargoed_until) for one in seen]
     times = [None if time is None else time.timestamp() for time in out]
+    first = seen[0] if len(seen) == 1 else min(zip(times, seen, strict=True), key=_speaks_first)[1]
     return Known(
         id=text_id,
         digest=digest,
         length=length,
         revision=revision,
-        article_id=min(zip(times, seen, strict=True), key=_speaks_first)[1].id,
+        article_id=first.id,
         profile=match.Profile(
             published=min((time for time in times if time is not None), default=None),
             sources=frozenset(one.source for one in seen if one.source),

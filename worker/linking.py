@@ -20,7 +20,7 @@ from models.dialect import count_less, insert_rows, lock_links, one_of, one_writ
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
-from worker.core.candidates import ENOUGH, Listed, counts, propose
+from worker.core.candidates import ENOUGH, Listed, counts, propose, shared_keys
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -44,6 +44,11 @@ _SHARED = union(
 )
 _PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
 _UNMATCH = delete(Match).where(*_PAIR)
+_COLUMNS = (
+    "text_a", "text_b", *Edge._fields, "shared_words", "longest_passage", "passages", "reasons", "shared_keys", "firm",
+    "index_version",
+)  # fmt: skip
+"""Of a match, as `_row` has them."""
 
 
 class _GroundMovedError(Exception):
@@ -127,6 +132,7 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     pairs = np.array([[1, 1]])
     promising(Laid.of([(1, words, headline_words)]), pairs, np.ones(1, np.bool_))
     list(verify(told, {1: match.Profile()}, pairs))
+    shared_keys(np.array([1], np.int32), np.array([1], np.int32))
     propose(np.array([[1, 1, 0]]), Listed.of(np.zeros(2, np.int64), np.array([1, 2]), 1), np.zeros(1, np.int64))
     run = Postings(np.array([1], np.int32), np.array([1]), np.array([1], np.int32))
     find(merge([run, run]), Spans.of(np.array([[1, 1, 1]])))
@@ -176,7 +182,7 @@ def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[i
     for text in pair:
         if text not in keys:
             keys[text] = index_keys(told[text][0])
-    return np.intersect1d(keys[pair[0]], keys[pair[1]], assume_unique=True)
+    return shared_keys(keys[pair[0]], keys[pair[1]])
 
 
 def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:
@@ -313,9 +319,7 @@ def _write_matches(
     """Replace what is stored of the compared pairs, and of no others: those are another worker's."""
     if stored:
         connection.execute(_UNMATCH, [{"a": a, "b": b} for a, b in sorted(stored)])
-    rows = [_row(pair, link, index_version) for pair, link in sorted(links.items())]
-    if rows:
-        insert_rows(connection, Match, tuple(rows[0]), [tuple(row.values()) for row in rows])
+    insert_rows(connection, Match, _COLUMNS, [_row(pair, link, index_version) for pair, link in sorted(links.items())])
 
 
 def _edge(pair: Pair, link: _Link) -> Edge:
@@ -329,17 +333,16 @@ def _turned(two: tuple[Any, Any], pair: Pair, link: _Link) -> tuple[Any, Any]:
     return two if link.first == pair[0] else (two[1], two[0])
 
 
-def _row(pair: Pair, link: _Link, index_version: int) -> dict[str, Any]:
+def _row(pair: Pair, link: _Link, index_version: int) -> tuple[Any, ...]:
     evidence = link.evidence
-    return {
-        "text_a": pair[0],
-        "text_b": pair[1],
-        **_edge(pair, link)._asdict(),
-        "shared_words": evidence.shared_words,
-        "longest_passage": evidence.longest_passage,
-        "passages": [[*_turned((a, b), pair, link), words] for a, b, words in evidence.passages],
-        "reasons": list(link.decision.reasons),
-        "shared_keys": None if link.keys is None else link.shared,
-        "firm": link.firm,
-        "index_version": index_version,
-    }
+    return (
+        *pair,
+        *_edge(pair, link),
+        evidence.shared_words,
+        evidence.longest_passage,
+        evidence.passages if link.first == pair[0] else [(b, a, words) for a, b, words in evidence.passages],
+        list(link.decision.reasons),
+        None if link.keys is None else link.shared,
+        link.firm,
+        index_version,
+    )

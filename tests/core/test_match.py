@@ -1,7 +1,5 @@
 """Which pairs are one story, and how they are related."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,25 +136,25 @@ def test_where_no_word_has_a_capital_passages_hold_facts_all_the_same() -> None:
 def test_a_corrected_version_of_one_source_is_a_revision() -> None:
     """The same item of one source, hours later and with other numbers, is a revision."""
     corrected = BODY.replace("3.4 million", "4.3 million").replace("14 of its 62", "16 of its 62")
-    later = replace(WIRE, published=2 * HOUR)
+    later = WIRE._replace(published=2 * HOUR)
     assert related(f"CORRECTED-{HEADLINE}", corrected, WIRE, later) is Relation.REVISION
 
 
 def test_versions_of_one_item_are_revisions_however_much_was_rewritten() -> None:
     """One item id counts for more than the overlap."""
-    one = replace(WIRE, items=frozenset({"x"}))
-    later = replace(one, published=60 * HOUR)
+    one = WIRE._replace(items=frozenset({"x"}))
+    later = one._replace(published=60 * HOUR)
     assert related("Pier closed", "\n".join([UNRELATED[0], *PARAGRAPHS[:3]]), one, later) is Relation.REVISION
 
 
 def test_a_flash_and_the_report_after_it_are_one_item() -> None:
     """Under one item id even a text of a few words is the first version of the long one; without it is not."""
     flash = evidence("Vellmouth council closes ferry pier", "Details follow.", HEADLINE, BODY)
-    one = replace(WIRE, items=frozenset({"x"}))
-    assert decide(flash, one, replace(one, published=HOUR)).relation is Relation.REVISION
-    assert decide(flash, WIRE, replace(WIRE, published=HOUR)).relation is None
+    one = WIRE._replace(items=frozenset({"x"}))
+    assert decide(flash, one, one._replace(published=HOUR)).relation is Relation.REVISION
+    assert decide(flash, WIRE, WIRE._replace(published=HOUR)).relation is None
     other = evidence("Live: what happens today", "Details follow.", HEADLINE, BODY)
-    assert decide(other, one, replace(one, published=HOUR)).relation is None
+    assert decide(other, one, one._replace(published=HOUR)).relation is None
 
 
 @pytest.mark.parametrize("hours", [24, 24 * 14])
@@ -165,7 +163,7 @@ def test_a_template_with_other_numbers_is_another_story(hours: int) -> None:
     one = TEMPLATE.format(place="Karsholm", amount=37, part="morning", short=700, band=33, rate="10.81")
     two = TEMPLATE.format(place="Karsholm", amount=24, part="afternoon", short=500, band=22, rate="10.87")
     e = evidence("MONEY MARKET GIVEN 37 MILLION", one, "MONEY MARKET GIVEN 24 MILLION", two)
-    assert decide(e, WIRE, replace(WIRE, published=hours * HOUR)).relation is None
+    assert decide(e, WIRE, WIRE._replace(published=hours * HOUR)).relation is None
 
 
 def test_unrelated_texts_are_apart() -> None:
@@ -199,8 +197,8 @@ def test_a_decision_says_why() -> None:
     cut = evidence(HEADLINE, BODY, "Boats", "\n".join(PARAGRAPHS[:3]))
     reasons = decide(cut, WIRE, PAPER).reasons
     assert any("words in long shared passages" in reason for reason in reasons)
-    one = replace(WIRE, items=frozenset({"x"}))
-    assert decide(cut, one, replace(one, published=HOUR)).reasons[0] == "same item of one source"
+    one = WIRE._replace(items=frozenset({"x"}))
+    assert decide(cut, one, one._replace(published=HOUR)).reasons[0] == "same item of one source"
 
 
 def test_only_derived_does_not_tie() -> None:
@@ -246,6 +244,6 @@ def test_nothing_that_may_turn_out_firm_is_dropped_before(
 ) -> None:
     """What is dropped unread could not have been a firm match: or it would matter when two texts meet."""
     e = evidence(HEADLINE, "\n".join(PARAGRAPHS[i] for i in kept_a), headline, "\n".join(PARAGRAPHS[i] for i in kept_b))
-    a, b = replace(a, items=frozenset()), replace(b, items=frozenset())
+    a, b = a._replace(items=frozenset()), b._replace(items=frozenset())
     relation = decide(e, a, b).relation
     assert relation is None or not is_firm(e, relation) or could_be_firm(e)

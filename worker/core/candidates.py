@@ -31,6 +31,13 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     return ENOUGH >> common if key >= 0 else ENOUGH
 
 
+def shared_keys(one: NDArray[np.int32], two: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The keys that two texts have in common, both in ascending order."""
+    from worker.core.tally import shared
+
+    return cast("NDArray[np.int32]", shared(one, two))
+
+
 class Listed(NamedTuple):
     """Lists of texts by number: list n is `texts[starts[n]:starts[n + 1]]`."""
 
@@ -56,15 +63,15 @@ def propose(leads: NDArray[np.int64], listed: Listed, common: NDArray[np.int64])
     the other, if the match is firm and if it is not).
 
     Rows of `leads` are a text, a key it has, and the number of a list of texts the key leads to; a key may lead to
-    several, and counts once. `common` holds the `level` of each list's key. Pure, and independent of order.
+    several, which stand together, and counts once. `common` holds the `level` of each list's key. Pure, and otherwise
+    independent of order.
     """
     from worker.core.tally import tally
 
-    leads = leads[np.lexsort((leads[:, 1], leads[:, 0]))]
-    targets, starts = np.unique(leads[:, 0], return_index=True)
-    starts = np.append(starts, len(leads))
-    keys, numbers = leads[:, 1].copy(), leads[:, 2].copy()
-    found = tally(targets, starts, keys, numbers, *listed, common, ENOUGH)
+    texts, keys, numbers = leads[np.argsort(leads[:, 0], kind="stable")].T.copy()
+    starts = np.flatnonzero(np.diff(texts, prepend=texts[:1] - 1))
+    targets = texts[starts]
+    found = tally(targets, np.append(starts, len(texts)), keys, numbers, *listed, common, ENOUGH)
     once = ~np.isin(found[:, 1], targets) | (found[:, 0] < found[:, 1])
     return cast("NDArray[np.int64]", found[once])
 

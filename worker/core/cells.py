@@ -42,7 +42,7 @@ def place(published: datetime | None, digest: bytes, seed: int) -> int:
     Texts without a date have a day of their own, 0. Seeded, so that nobody can aim at one place.
     """
     day = 0 if published is None else max((published - _FIRST).days + 1, 1)
-    mixed = hashlib.blake2b(digest, digest_size=4, key=str(seed).encode()).digest()
+    mixed = hashlib.blake2b(digest, digest_size=4, key=b"%d" % seed).digest()
     return day << MIXED | int.from_bytes(mixed) & _MIXED
 
 

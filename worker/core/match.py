@@ -1,10 +1,10 @@
 """Whether two texts are one story, and how they are related: a pure function of what they share and what differs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from math import exp
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -33,8 +33,7 @@ class Relation(StrEnum):
         return self is not Relation.DERIVED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """What is known of a text besides its words, over all its appearances.
 
     Aggregated by minimum and union only, so that it cannot depend on which appearance came first.
@@ -42,10 +41,10 @@ class Profile:
 
     published: float | None = None
     """Earliest plausible publication, POSIX seconds."""
-    sources: frozenset[str] = field(default_factory=frozenset)
-    items: frozenset[str] = field(default_factory=frozenset)
+    sources: frozenset[str] = frozenset()
+    items: frozenset[str] = frozenset()
     """Identities: source and external id, or source and canonical URL."""
-    credits: frozenset[str] = field(default_factory=frozenset)
+    credits: frozenset[str] = frozenset()
     language: str | None = None
 
 

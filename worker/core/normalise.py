@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from worker.core import forms
@@ -65,6 +66,7 @@ def normalise(article: Article) -> Normalised:
     return Normalised(headline, "\n".join(kept), found.credit, found.dateline, found.byline, found.published_at)
 
 
+@lru_cache(4096)
 def agency(name: str) -> str | None:
     """Canonical lower-case form of the name or domain of an agency or outlet; None if nothing of it is left."""
     low = " ".join(name.strip().strip("()").lower().replace("-", " ").split())

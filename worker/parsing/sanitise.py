@@ -64,7 +64,8 @@ def _has_endless_run(text: str) -> bool:
 
 def clean_line(text: str) -> str:
     """The same for a field of one line: runs of white space become one space."""
-    return " ".join(clean_text(text).split())
+    clean = text.isascii() and text.isprintable()
+    return " ".join((text if clean else clean_text(text)).split())
 
 
 def clean_value(value: Any, depth: int = 0) -> Any:
