@@ -160,13 +160,17 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     if not rows:  # another worker was faster, or some were pruned
         return halving
     connection.execute(insert_new(connection, HalvedCell), rows)
+    less = {
+        (key, firm): counts(key, before.get(key, ()), firm=firm) - counts(key, own, firm=firm)
+        for key, own in after.items()
+        for firm in (False, True)
+    }
     for a, b, firm in dialect.keyed_matches(connection, sorted(keys)):
         if b not in keys:
             continue
         both = keys[a] & keys[b]
-        was = sum(counts(key, before.get(key, ()), firm=firm) for key in both)
-        halving.lost[a, b] = was - sum(counts(key, after[key], firm=firm) for key in both)
-        for key in both:
-            if firm and not cells.leads(places[key][a], places[key][b], after[key]):
+        halving.lost[a, b] = sum([less[key, firm] for key in both])
+        for key in both if firm else ():
+            if not cells.leads(places[key][a], places[key][b], after[key]):
                 halving.cut[a, b].append(key)
     return halving

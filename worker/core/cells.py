@@ -77,9 +77,9 @@ def leaf(place: int, halved: Collection[int]) -> int:
     return cell
 
 
-def leaves(places: Collection[int], halved: Collection[int]) -> frozenset[int]:
+def leaves(places: Collection[int], halved: Collection[int]) -> set[int]:
     """The cells that hold these places."""
-    return frozenset(leaf(place, halved) for place in places)
+    return {leaf(place, halved) for place in places}
 
 
 def leads(one: Collection[int], two: Collection[int], halved: Collection[int]) -> bool:

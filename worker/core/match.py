@@ -105,6 +105,7 @@ _REVISION_HOURS: Final = 48.0
 FIRM: Final = np.array([_LEAD, _NEARLY_ALL, _EDITED, _SAME_HEADLINE])
 """The limits of `could_be_firm`, as `worker.core.measure` takes them."""
 _WEIGHTS: Final = tuple(WEIGHTS.values())
+_MEANS: Final = tuple(map(_USUAL.__getitem__, WEIGHTS))
 
 
 def decide(evidence: Evidence, a: Profile, b: Profile) -> Decision:
@@ -247,11 +248,15 @@ _SAYS: Final[dict[str, Callable[[Evidence], str]]] = {
 
 
 def _reasons(e: Evidence, terms: dict[str, float], a: Profile, b: Profile, same_item: bool) -> tuple[str, ...]:
-    weight = {name: WEIGHTS[name] * (value - _USUAL[name]) for name, value in terms.items()}
     one_source = not a.sources.isdisjoint(b.sources)
-    del weight["apart_two_sources" if one_source else "apart_one_source"]
-    decisive = sorted((-abs(value), name) for name, value in weight.items() if abs(value) >= 0.5)[:5]
-    said = tuple(_SAYS[name](e) if name in _SAYS else _says_when(a, b, one_source) for _, name in decisive)
+    passed_over = "apart_two_sources" if one_source else "apart_one_source"
+    decisive = []
+    for (name, value), weight, usual in zip(terms.items(), _WEIGHTS, _MEANS, strict=True):
+        told = abs(weight * (value - usual))
+        if told >= 0.5 and name != passed_over:
+            decisive.append((-told, name))
+    decisive.sort()
+    said = tuple(_SAYS[name](e) if name in _SAYS else _says_when(a, b, one_source) for _, name in decisive[:5])
     return (("same item of one source",) if same_item else ()) + said
 
 

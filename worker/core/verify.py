@@ -38,8 +38,9 @@ class Laid:
     def of(rows: Iterable[tuple[int, Any, int]]) -> "Laid":
         """From (id, words as they are stored, words of the headline), copied once."""
         texts, words, headlines = zip(*sorted(rows, key=itemgetter(0)), strict=True)
-        laid = np.frombuffer(bytearray().join(words), "<u4").astype(np.uint32, copy=False)
-        starts = np.cumsum([0, *(memoryview(own).nbytes // 4 for own in words)])
+        packed = [own if isinstance(own, bytes) else memoryview(own).cast("B") for own in words]
+        laid = np.frombuffer(bytearray().join(packed), "<u4").astype(np.uint32, copy=False)
+        starts = np.cumsum([0, *map(len, packed)]) // 4
         return Laid(np.array(texts, np.int64), laid, starts, np.array(headlines, np.int64))
 
     def numbers(self, texts: NDArray[np.int64]) -> NDArray[np.int64]:
