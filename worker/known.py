@@ -167,10 +167,11 @@ def component(connection: Connection, start: Iterable[int]) -> tuple[set[int], d
     frontier = set(start)
     while frontier:
         reached |= frontier
-        found = set()
-        for a, b, *fields in matches(connection, sorted(frontier)):
-            found |= {a, b}
-            if (a, b) not in edges:
-                edges[a, b] = Edge._make(fields)
+        found: set[int] = set()
+        for row in matches(connection, sorted(frontier)):
+            pair = row[:2]
+            if pair not in edges:
+                edges[pair] = Edge._make(row[2:])
+                found.update(pair)
         frontier = found - reached
     return reached, edges

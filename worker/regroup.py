@@ -78,17 +78,15 @@ def regroup(
     ]  # fmt: skip
     alone = (group.Story(text.digest) for text in known.values() if text.id not in tied)
     stories = sorted([*group.group(texts, matches), *alone], key=lambda story: story.canonical)
-    overlap = {frozenset((m.a, m.b)): (m.jaccard, m.reach) for m in matches}
     placed = {text.digest: Placed(text, standing[text.id].place) for text in known.values()}
     withdrawn = _withdrawn(connection, placed, matches)
-    _write_stories(connection, stories, placed, overlap, withdrawn, gone, frozenset(linked))
+    _write_stories(connection, stories, placed, withdrawn, gone, frozenset(linked))
 
 
 def _write_stories(
     connection: Connection,
     stories: Sequence[group.Story],
     texts: Mapping[bytes, Placed],
-    overlap: Mapping[frozenset[bytes], tuple[float, float]],
     withdrawn: Collection[bytes],
     gone: Collection[int],
     linked: Collection[int],
@@ -101,8 +99,8 @@ def _write_stories(
     for story, story_id in zip(stories, public, strict=True):
         places[story.canonical] = (story_id, "canonical", 1.0, 1.0, story.canonical in withdrawn)
         for member in story.members:
-            shared = overlap[frozenset((member.digest, story.canonical))]
-            places[member.digest] = (story_id, str(member.relation), *shared, member.digest in withdrawn)
+            gone_too = member.digest in withdrawn
+            places[member.digest] = (story_id, str(member.relation), member.jaccard, member.reach, gone_too)
     _write_places(connection, texts, places, linked)
     elected = {story_id: texts[story.canonical].id for story, story_id in zip(stories, public, strict=True)}
     moved = [

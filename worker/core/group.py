@@ -54,13 +54,14 @@ class Match(NamedTuple):
         return self.relation.is_strong and (self.reach >= REACH or self.relation is Relation.EXACT)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A text of a story other than its canonical one."""
+class Member(NamedTuple):
+    """A text of a story other than its canonical one, with which it has a match."""
 
     digest: bytes
     relation: Relation
-    """To the canonical text, with which it has a match."""
+    jaccard: float
+    reach: float
+    """Containment of the shorter of the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +234,12 @@ class _Grouping:
 
     def _story(self, cluster: _Cluster) -> Story:
         digests = sorted(digest for digest in cluster.members if digest != cluster.canonical)
-        found = (self.matches[_pair(digest, cluster.canonical)] for digest in digests)
-        relations = (match.relation if match.ties else Relation.DERIVED for match in found)
-        return Story(cluster.canonical, tuple(map(Member, digests, relations)))
+        found = ((digest, self.matches[_pair(digest, cluster.canonical)]) for digest in digests)
+        members = (
+            Member(digest, match.relation if match.ties else Relation.DERIVED, match.jaccard, match.reach)
+            for digest, match in found
+        )
+        return Story(cluster.canonical, tuple(members))
 
 
 def _moved(small: _Cluster, large: _Cluster, canonical: bytes) -> list[bytes]:
