@@ -50,8 +50,8 @@ def edited(body: str, every: int, marker: str) -> str:
 
 def parse_lines_here(stream: BinaryIO, name: str) -> Iterator[bytes]:
     """What `worker.sandbox.parse_lines` yields, parsed in this process: a child takes its time to start."""
-    for found in parse_with_format(stream, name):
-        yield orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
+    for format_, found in parse_with_format(stream, name):
+        yield orjson.dumps([format_, tuple(found)], option=orjson.OPT_APPEND_NEWLINE)
 
 
 def posted(engine: Engine) -> list[tuple[int, int, int]]:
