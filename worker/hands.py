@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import Engine
 
@@ -27,6 +27,9 @@ MOST = 4
 """Processes: SQLite has one writer at a time, and more of them would mostly wait for it."""
 AHEAD = 2
 """Tasks a process that are sent before the first is back."""
+PATIENT: Final = 10
+"""The niceness of this process and of its parser, once the others run: it is ahead of them, and reads on while they
+wait for the disk or for each other."""
 SPOOLED = 16
 """Parts of a big file that wait to be drawn from: 64 MB at the most."""
 
@@ -70,6 +73,7 @@ class Hands:
         about = pipeline.engine.url.render_as_string(hide_password=False), pipeline.window
         self._pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=about)
         self._pool.submit(os.getpid)  # has them start
+        os.nice(PATIENT)
 
     def __enter__(self) -> Self:
         return self

@@ -72,6 +72,8 @@ def fold(name: str) -> str:
 
 def as_text(value: Any, joint: str = ", ", depth: int = 0) -> str:
     """A text out of a string, a number, a list of such, or an object with a name, a title, an id or a value."""
+    if value is None:
+        return ""
     if isinstance(value, str):
         return value.strip() and value
     if isinstance(value, int | float) and not isinstance(value, bool):
