@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from models import dialect
-from models.dialect import Span, insert_new
+from models.dialect import Span
 from models.tables import HalvedCell
 from worker.core import cells
 from worker.core.candidates import counts, propose
@@ -156,10 +156,10 @@ def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
             places[key][text].add(place)
             keys[text].add(key)
     halving = Halving(before, after, defaultdict(list), {})
-    rows = [{"key": key, "cell": one} for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
+    rows = [(key, one) for key, own in after.items() for one in sorted(own - set(before.get(key, ())))]
     if not rows:  # another worker was faster, or some were pruned
         return halving
-    connection.execute(insert_new(connection, HalvedCell), rows)
+    dialect.insert_missing(connection, HalvedCell, ("key", "cell"), rows, ("key",))
     less = {
         (key, firm): counts(key, before.get(key, ()), firm=firm) - counts(key, own, firm=firm)
         for key, own in after.items()

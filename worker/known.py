@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from models.dialect import fingerprints, matches, one_of
 from models.tables import Article, Text
 from worker.core import match
-from worker.core.article import EPOCH, came_out
+from worker.core.article import came_out
 from worker.core.cells import place
 from worker.core.fingerprint import DEFAULT_SEED
 from worker.core.verify import Laid, Told
@@ -78,8 +77,7 @@ class Known(NamedTuple):
     publication."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """A text that was just stored and has appeared once: all that reading it again would tell."""
 
     known: Known
@@ -106,13 +104,13 @@ def know(text_id: int, digest: bytes, length: int, revision: int, seen: Sequence
         revision=revision,
         article_id=first.id,
         profile=match.Profile(
-            published=min((time for time in times if time is not None), default=None),
-            sources=frozenset(one.source for one in seen if one.source),
-            items=frozenset(identity.hex() for one in seen for identity in (one.item, one.link) if identity),
-            credits=frozenset(one.credit for one in seen if one.credit),
+            published=min([time for time in times if time is not None], default=None),
+            sources=frozenset([one.source for one in seen if one.source]),
+            items=frozenset([identity.hex() for one in seen for identity in (one.item, one.link) if identity]),
+            credits=frozenset([one.credit for one in seen if one.credit]),
         ),
-        places=frozenset(place(time, digest, DEFAULT_SEED) for time in out),
-        updated=min(int((one.updated_at or EPOCH).timestamp()) for one in seen),
+        places=frozenset([place(time, digest, DEFAULT_SEED) for time in out]),
+        updated=min([int(one.updated_at.timestamp()) if one.updated_at else 0 for one in seen]),
     )
 
 

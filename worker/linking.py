@@ -6,10 +6,10 @@ text is left out: its own linking, which that worker owes it, began after ours h
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,7 @@ class _GroundMovedError(Exception):
     """Another worker linked something to these texts while they were being locked; lock that as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(NamedTuple):
     """A match to be stored."""
 
     first: int
@@ -269,7 +268,7 @@ def _still_led_to(connection: Connection, plan: _Plan, same: set[int]) -> dict[P
             for halved, sign in ((plan.halved.get(key, set()), -1), (changed[key], 1)):
                 if not link.firm or leads(*places, halved):
                     shared += sign * counts(key, halved, firm=link.firm)
-        links[a, b] = replace(link, shared=shared)
+        links[a, b] = link._replace(shared=shared)
         if link.keys is not None and shared < ENOUGH:
             del links[a, b]
     return links

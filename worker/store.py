@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -37,8 +37,7 @@ Posting = tuple[int, int]
 """A text, and a place where its keys are posted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An article ready to store: everything about it that needs no database."""
 
     article: Article
@@ -48,8 +47,7 @@ class Prepared:
     link: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A prepared article and the delivery it came with."""
 
     prepared: Prepared

@@ -1,7 +1,6 @@
 """Whether two texts are one story, and how they are related: a pure function of what they share and what differs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from math import exp
 from typing import Final, NamedTuple
@@ -48,8 +47,7 @@ class Profile(NamedTuple):
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A verdict on one pair; `relation` is None when the two are different stories."""
 
     relation: Relation | None

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from worker.core import forms
@@ -21,8 +22,7 @@ _DASH = re.compile("|".join(map(re.escape, forms.DASHES)))
 _LONGEST_BUTTON = max(map(len, forms.BUTTONS))
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(NamedTuple):
     """What of an article is matched, and what was read off it on the way."""
 
     headline: str
