@@ -401,7 +401,7 @@ def _columns(spans: Sequence[Span]) -> tuple[str, ...]:
 
 
 def _listed(numbers: Iterable[Any]) -> str:
-    """Numbers, or lists of them, as JSON: `str` takes six times as long, and an array of numpy has none."""
+    """Numbers, or lists of them, as JSON: `str` takes six times as long, and does not take arrays of numpy."""
     return orjson.dumps(numbers, default=list, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 

@@ -8,7 +8,10 @@ from worker.core.kernel import compiled
 
 @compiled
 def tally(targets, starts, keys, numbers, offsets, texts, common, least):  # type: ignore[no-untyped-def]
-    """Rows (text, other, what their keys count: firm, not firm), with one small hash table a text."""
+    """Rows (text, other, what their keys count: firm, not firm), with one small hash table a text.
+
+    Leads of one key stand together: of another text that several of them reach it is counted once.
+    """
     out = np.empty((256, 4), np.int64)
     found = 0
     for target in range(len(targets)):
