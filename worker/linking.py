@@ -20,7 +20,7 @@ from models.dialect import count_less, insert_rows, lock_links, one_of, one_writ
 from models.engine import look, transact
 from models.tables import Article, Match
 from worker.core import match
-from worker.core.candidates import ENOUGH, Listed, counts, propose, shared_keys
+from worker.core.candidates import ENOUGH, Listed, counts, propose
 from worker.core.cells import leads, within
 from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
@@ -131,7 +131,6 @@ def warm_up(words: NDArray[np.uint32], headline_words: int) -> None:
     pairs = np.array([[1, 1]])
     promising(Laid.of([(1, words, headline_words)]), pairs, np.ones(1, np.bool_))
     list(verify(told, {1: match.Profile()}, pairs))
-    shared_keys(np.array([1], np.int32), np.array([1], np.int32))
     propose(np.array([[1, 1, 0]]), Listed.of(np.zeros(2, np.int64), np.array([1, 2]), 1), np.zeros(1, np.int64))
     run = Postings(np.array([1], np.int32), np.array([1]), np.array([1], np.int32))
     find(merge([run, run]), Spans.of(np.array([[1, 1, 1]])))
@@ -181,7 +180,7 @@ def _shared_keys(pair: Pair, keys: dict[int, NDArray[np.int32]], told: Mapping[i
     for text in pair:
         if text not in keys:
             keys[text] = index_keys(told[text][0])
-    return shared_keys(keys[pair[0]], keys[pair[1]])
+    return np.intersect1d(keys[pair[0]], keys[pair[1]], assume_unique=True)
 
 
 def _numbers(pairs: NDArray[np.int64] | Collection[Pair]) -> list[int]:

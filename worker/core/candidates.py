@@ -31,13 +31,6 @@ def counts(key: int, halved: Collection[int], *, firm: bool) -> int:
     return ENOUGH >> common if key >= 0 else ENOUGH
 
 
-def shared_keys(one: NDArray[np.int32], two: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The keys that two texts have in common, both in ascending order."""
-    from worker.core.tally import shared
-
-    return cast("NDArray[np.int32]", shared(one, two))
-
-
 class Listed(NamedTuple):
     """Lists of texts by number: list n is `texts[starts[n]:starts[n + 1]]`."""
 

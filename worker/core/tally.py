@@ -1,4 +1,4 @@
-"""The compiled inner loops of `candidates`: what keys count, for every text they lead to, and which two texts share."""
+"""The compiled inner loop of `candidates`: what keys count, for every text they lead to."""
 
 import numpy as np
 
@@ -46,19 +46,4 @@ def tally(targets, starts, keys, numbers, offsets, texts, common, least):  # typ
                 out[found, 0], out[found, 1] = targets[target], others[slot]
                 out[found, 2], out[found, 3] = firm[slot], loose[slot]
                 found += 1
-    return out[:found]
-
-
-@compiled
-def shared(one, two):  # type: ignore[no-untyped-def]
-    """What stands in both of two ascending arrays."""
-    out = np.empty(min(one.size, two.size), one.dtype)
-    found = a = b = 0
-    while a < one.size and b < two.size:
-        if one[a] == two[b]:
-            out[found] = one[a]
-            found += 1
-        smaller = one[a] <= two[b]
-        b += one[a] >= two[b]
-        a += smaller
     return out[:found]
