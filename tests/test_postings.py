@@ -45,7 +45,7 @@ def found(listed: Listed) -> list[list[int]]:
 
 def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "SMALL", 8)
-    monkeypatch.setattr(postings, "FULL", 20)
+    monkeypatch.setattr(postings, "WAITING", 60)
     monkeypatch.setattr(postings, "ALIKE", 3)
     random = np.random.default_rng(7)
     stored: list[tuple[int, ...]] = []
@@ -69,7 +69,7 @@ def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
 ) -> None:
     """Keys below 0 are one posting in a hundred or in eight: cut as finely as the others they were half of all runs."""
     monkeypatch.setattr(postings, "SMALL", 8)
-    monkeypatch.setattr(postings, "FULL", 1000)
+    monkeypatch.setattr(postings, "WAITING", 10_000)
     keys = np.array([-(2**31), -5, *range(9), 2**30, *range(2**31 - 8, 2**31)], np.int32)
     mixed = Postings(keys, np.arange(len(keys)), np.full(len(keys), 4, np.int32))
     transact(engine, lambda connection: postings.add(connection, mixed))
@@ -91,7 +91,7 @@ def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPat
             before = look(engine, answers)
             transact(engine, lambda connection: connection.execute(EIGHT))
             assert look(engine, answers) == before
-            monkeypatch.setattr(postings, "FULL", 20)  # from here on shards are entered as well
+            monkeypatch.setattr(postings, "WAITING", 60)  # from here on shards are entered as well
     stored = sorted(row for one in told for row in zip(*(column.tolist() for column in one), strict=True))
     assert posted(engine) == stored
     transact(engine, postings.settle)
@@ -104,7 +104,7 @@ def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
 ) -> None:
     """As `rebuild` does: it stores every text before it links the first."""
     monkeypatch.setattr(postings, "SMALL", 8)
-    monkeypatch.setattr(postings, "FULL", 20)
+    monkeypatch.setattr(postings, "WAITING", 60)
     monkeypatch.setattr(postings, "ALIKE", 3)
     random = np.random.default_rng(7)
     for number in range(1, 40):

@@ -1,8 +1,8 @@
 """The candidate index as it is stored: the newest postings in sorted runs, all others in `text_keys`.
 
-Every transaction that stores postings adds a run, cut into shards by key. Once a shard is full, one of these enters it
-in `text_keys`: so the work is spread, and nobody waits for all of it. Runs never change, and a process keeps what it
-has read of them.
+Every transaction that stores postings adds a run, cut into shards by key. While more wait than should, each of these
+enters the fullest shard in `text_keys`: so the work is spread, and nobody waits for all of it. Runs never change, and a
+process keeps what it has read of them.
 """
 
 import secrets
@@ -23,9 +23,11 @@ from worker.core.runs import Postings, Spans, find, joined, merge, pack, shards,
 
 BITS: Final = 4
 """2**BITS shards."""
-FULL: Final = 1 << 17
-"""Postings from which a shard is full. Few articles wait for twice as many: a hundred thousand take a while."""
-ON_A_SERVER: Final = 4
+WAITING: Final = 3 << 19
+"""Postings that may wait in all shards, 16 bytes each in every process; twice as many where few articles come, which
+would feel it. In all together: the fullest then holds nearly twice what each could hold if each had a limit of its own,
+which all reach at once; and the more it holds, the more of them share a page of `text_keys`."""
+ON_A_SERVER: Final = 3
 """So many times as many wait on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
 """Postings from which a shard's part of a run is cut off: each run is one more to look into."""
@@ -53,7 +55,7 @@ def add(connection: Connection, postings: Postings) -> None:
     """Store postings, none of which is there."""
     if len(postings.keys):
         _write(connection, postings)
-        _tidy(connection, FULL if len(postings.keys) >= SMALL else 2 * FULL)
+        _tidy(connection, WAITING if len(postings.keys) >= SMALL else 2 * WAITING)
 
 
 def settle(connection: Connection) -> None:
@@ -82,8 +84,8 @@ def _cut(postings: Postings) -> list[tuple[int, Postings]]:
     return [*cut, (UNCUT, joined(rest))] if rest else cut
 
 
-def _tidy(connection: Connection, full: int) -> None:
-    """Make one run of many alike (tiered compaction), and enter the fullest shard if it was full before."""
+def _tidy(connection: Connection, waiting: int) -> None:
+    """Make one run of many alike (tiered compaction), and enter the fullest shard if more than `waiting` waited."""
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     held: Counter[int] = Counter()
     for shard, postings, run in dialect.run_sizes(connection):
@@ -93,10 +95,9 @@ def _tidy(connection: Connection, full: int) -> None:
         if len(runs) >= ALIKE and (taken := _take(connection, runs)):
             _write(connection, merge(taken), shard)
     del held[UNCUT]
-    server = connection.dialect.name == "postgresql"
-    for shard, postings in held.most_common(1):
-        if postings >= full * (ON_A_SERVER if server else 1):
-            _enter(connection, shard)
+    if held.total() > waiting * (ON_A_SERVER if connection.dialect.name == "postgresql" else 1):
+        ((fullest, _),) = held.most_common(1)
+        _enter(connection, fullest)
 
 
 def _enter(connection: Connection, shard: int) -> None:
