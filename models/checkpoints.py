@@ -5,8 +5,8 @@ batch, for a quarter of a second. A PASSIVE checkpoint holds nobody off, whether
 """
 
 import sqlite3
-import time
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -15,28 +15,37 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
-PAUSE: Final = 0.5
-"""Seconds from one to the next: pages wait in the log until several articles have touched them."""
-
-_LAST: WeakKeyDictionary[Engine, tuple[float, Thread]] = WeakKeyDictionary()
-"""When the last one began, and who does it."""
+ENOUGH: Final = 4096
+"""Changed rows from which one is worth it: a batch of a thousand articles, or some hundreds that come alone. Pages wait
+in the log until several articles have touched them, and who commits one article waits for the same disk."""
 
 
-def start(engine: Engine) -> None:
-    """Begin a checkpoint of this SQLite database, if the last did not begin just now. To be called after commits."""
-    began, last = _LAST.get(engine, (0.0, None))
-    now = time.monotonic()
-    if engine.url.database and (last is None or (now - began >= PAUSE and not last.is_alive())):
-        thread = Thread(target=checkpoint, args=(Path(engine.url.database),), daemon=True)
-        _LAST[engine] = now, thread
-        thread.start()
+@dataclass(slots=True)
+class _State:
+    rows: int = 0
+    """Changed since the last one began."""
+    thread: Thread | None = None
+    """Who does the last one."""
+
+
+_STATES: WeakKeyDictionary[Engine, _State] = WeakKeyDictionary()
+
+
+def committed(engine: Engine, rows: int) -> None:
+    """Hear that so many rows of this SQLite database were changed, and begin a checkpoint if that makes enough."""
+    state = _STATES.setdefault(engine, _State())
+    state.rows += rows
+    if state.rows >= ENOUGH and engine.url.database and not (state.thread and state.thread.is_alive()):
+        state.rows = 0
+        state.thread = Thread(target=checkpoint, args=(Path(engine.url.database),), daemon=True)
+        state.thread.start()
 
 
 def end(engine: Engine) -> None:
     """Wait for one that is under way: whoever closes the database last leaves no log beside it."""
-    _, last = _LAST.pop(engine, (0.0, None))
-    if last:
-        last.join()
+    state = _STATES.pop(engine, _State())
+    if state.thread:
+        state.thread.join()
 
 
 def checkpoint(path: Path) -> None:

@@ -113,9 +113,16 @@ def writing(engine: Engine, *, synced: bool = True) -> Iterator[Connection]:
     back as well, and the process that made them lives on and believes in them.
     """
     with engine.connect().execution_options(newsfold_synced=synced) as connection, connection.begin():
+        before = _changed(connection)
         yield connection
+        rows = _changed(connection) - before
     if engine.dialect.name == "sqlite":
-        checkpoints.start(engine)
+        checkpoints.committed(engine, rows)
+
+
+def _changed(connection: Connection) -> int:
+    """How many rows this connection has changed so far, of SQLite; 0 of others."""
+    return getattr(connection.connection.driver_connection, "total_changes", 0)
 
 
 @contextmanager
