@@ -65,7 +65,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "foreign_keys = ON",
         "cache_size = -8192",
-        # Pages in the log before a commit moves them itself: four times what `models.checkpoints` leaves there.
+        # Pages in the log from which a commit moves them itself, should `models.checkpoints` not get through.
         "wal_autocheckpoint = 65536",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -16,16 +16,25 @@ NOTES = text(f"{COUNT} INSERT INTO notes SELECT NULL FROM n")
 """As many rows as are worth a checkpoint."""
 
 
+def in_file(database: Path) -> bool:
+    """Whether the table is in the file itself, the log left aside."""
+    copy = database.with_name("copy.db")
+    copy.write_bytes(database.read_bytes())
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(copy)) as connection:  # copied in mid-checkpoint
+        return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'notes'").fetchone()[0])
+    return False
+
+
 def test_commits_reach_the_database_file_without_a_long_log_or_a_last_connection(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
     with writing(engine) as connection:
         connection.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY)"))
     deadline = time.monotonic() + PATIENCE
-    while not _in_file(tmp_path / "a.db") and time.monotonic() < deadline:
+    while not in_file(tmp_path / "a.db") and time.monotonic() < deadline:
         with writing(engine) as connection:
             connection.execute(NOTES)
         time.sleep(0.1)
-    assert _in_file(tmp_path / "a.db")
+    assert in_file(tmp_path / "a.db")
     engine.dispose()
 
 
@@ -37,15 +46,6 @@ def test_who_closes_the_database_leaves_no_log_beside_it(tmp_path: Path) -> None
             connection.execute(NOTES)
         engine.dispose()
         assert [path.name for path in tmp_path.glob(f"{number}.db*")] == [f"{number}.db"]
-
-
-def _in_file(database: Path) -> bool:
-    """Whether the table is in the file itself, the log left aside."""
-    copy = database.with_name("copy.db")
-    copy.write_bytes(database.read_bytes())
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(copy)) as connection:  # copied in mid-checkpoint
-        return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'notes'").fetchone()[0])
-    return False
 
 
 def test_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

@@ -78,6 +78,29 @@ def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
     assert posted(engine) == list(zip(*(column.tolist() for column in mixed), strict=True))
 
 
+def test_the_fullest_shard_is_entered_once_more_wait_in_all_than_may(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "SMALL", 8)
+    monkeypatch.setattr(postings, "WAITING", 30)
+    monkeypatch.setattr(postings, "ON_A_SERVER", 1)
+    shard = 1 << 28
+    sizes = {0: 10, shard: 20}  # by the first key: as many as may wait
+    for first, size in sizes.items():
+        run = Postings(
+            np.arange(first, first + size, dtype=np.int32), np.zeros(size, np.int64), np.ones(size, np.int32)
+        )
+        transact(engine, lambda connection, run=run: postings.add(connection, run))
+    waiting = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
+    assert [tuple(row.values()) for row in waiting] == [(8, 10), (9, 20)]
+    more = Postings(np.arange(100, 108, dtype=np.int32), np.zeros(8, np.int64), np.ones(8, np.int32))
+    transact(engine, lambda connection: postings.add(connection, more))
+    left = rows(engine, "SELECT shard, sum(postings) AS held FROM posting_runs GROUP BY shard")
+    assert [tuple(row.values()) for row in left] == [(8, 18)]
+    (entered,) = rows(engine, "SELECT count(*) AS held FROM text_keys")
+    assert entered["held"] == 20
+
+
 def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Databases that had eight shards for a while (migration 0007) have keys of two of today's sixteen in one."""
     monkeypatch.setattr(postings, "SMALL", 8)
