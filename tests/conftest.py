@@ -50,7 +50,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few texts are more than may wait, or than `prune` takes: what a test stores would never come so far otherwise."""
+    """A few texts are more than may wait, or than `prune` takes: what a test stores would never come so far."""
     for name, limit in (("SMALL", 100), ("WAITING", 100), ("ALIKE", 3)):
         monkeypatch.setattr(postings, name, limit)
     monkeypatch.setattr(prune, "SLICE", 100)
