@@ -54,7 +54,7 @@ def _insert_new(table: Any, dialect: str) -> Insert:
 
 def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
     """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
-    return _read_bytes(connection, "SELECT text_id, words, headline_words FROM bodies WHERE text_id", text_ids)
+    return _read_bytes(connection, "text_id, words, headline_words", "bodies", "text_id", text_ids)
 
 
 def matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int, str, float, float, float, float]]:
@@ -93,16 +93,18 @@ def run_sizes(connection: Connection) -> list[tuple[int, int, int]]:
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Read (run, its data) of those of these runs that are there."""
-    return _read_bytes(connection, "SELECT id, data FROM posting_runs WHERE id", ids)
+    return _read_bytes(connection, "posting_runs.id, data", "posting_runs", "id", ids)
 
 
-def _read_bytes(connection: Connection, select: str, ids: Sequence[int]) -> list[Any]:
-    """Run what `select` begins, which ends with the column that is to be one of these ids."""
+def _read_bytes(connection: Connection, columns: str, table: str, key: str, ids: Sequence[int]) -> list[Any]:
+    """Read columns of the rows of a table with these ids."""
+    select = f"SELECT {columns} FROM"
     if connection.dialect.name == "postgresql":
-        read = f"{select} = ANY(%s::bigint[])"
+        read = f"{select} {table} WHERE {key} = ANY(%s::bigint[])"
         with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
             return cast("list[Any]", cursor.execute(read, (_array(ids),), binary=True).fetchall())
-    read = f"{select} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
+    # A join asks id by id; IN would sort them first.
+    read = f"{select} json_each(?) AS asked CROSS JOIN {table} ON {table}.{key} = asked.value"
     return _read(connection, read, _listed(ids))
 
 

@@ -65,6 +65,8 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "foreign_keys = ON",
         "cache_size = -8192",
+        # Debian's SQLite fills what is deleted with zeros, and writes all of that to its log.
+        "secure_delete = OFF",
         # Pages in the log from which a commit moves them itself, should `models.checkpoints` not get through.
         "wal_autocheckpoint = 65536",
     ):

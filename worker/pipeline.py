@@ -1,5 +1,6 @@
 """From a file to stories: parse, prepare, store, link, close. The same path for `ingest`, `run` and the workers."""
 
+import ctypes
 import gc
 import hashlib
 import os
@@ -46,6 +47,11 @@ LONGEST_CLAIM = 1_000
 
 COLLECT = (50_000, 20, 50)
 """How often cycles are looked for (`gc.set_threshold`): rows come and go by the thousand, and hold none."""
+LARGE = 4 << 20
+"""Bytes from which glibc is to ask the system for an array, and give it back (`M_MMAP_THRESHOLD`). By itself it raises
+that to 32 MB, and what a batch reads lies about in a heap that grows for hours: 230 MB a process instead of 180."""
+_M_MMAP_THRESHOLD = -3
+"""As glibc's malloc.h has it."""
 
 
 class IndexVersionError(NewsfoldError):
@@ -367,6 +373,8 @@ def load() -> None:
     linking.warm_up(print_.words, print_.headline_words)
     gc.freeze()
     gc.set_threshold(*COLLECT)
+    with suppress(OSError, AttributeError):  # other C libraries have no such thing
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE)
 
 
 @cache

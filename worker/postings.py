@@ -23,11 +23,11 @@ from worker.core.runs import Postings, Spans, find, joined, merge, pack, shards,
 
 BITS: Final = 4
 """2**BITS shards."""
-WAITING: Final = 1 << 20
+WAITING: Final = 1 << 21
 """Postings that may wait in all shards, 16 bytes each in every process; twice as many where few articles come, which
 would feel it. In all together: the fullest then holds nearly twice what each could hold if each had a limit of its own,
 which all reach at once; and the more it holds, the more of them share a page of `text_keys`."""
-ON_A_SERVER: Final = 4
+ON_A_SERVER: Final = 2
 """So many times as many wait on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
 """Postings from which a shard's part of a run is cut off: each run is one more to look into."""
