@@ -30,7 +30,7 @@ from worker.index import Halved, Halving, Pair, Posted, candidates, halve, halve
 from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock
 from worker.regroup import regroup
 
-PIECE = 1 << 14
+PIECE = 1 << 12
 """Pairs whose words are read and looked at in one go: bounds the memory that takes."""
 
 _TWIN = aliased(Article)
