@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,16 @@ def test_what_waiting_cannot_mend_is_not_waited_for(tmp_path: Path, monkeypatch:
         monkeypatch.setattr(engines.time, "sleep", lambda _: pytest.fail("waited"))
         with pytest.raises(OperationalError, match="within a transaction"):
             engines._take_turn(connection.connection.driver_connection)
+
+
+def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
+    """Debian's SQLite fills it with zeros by itself."""
+    with opened(f"sqlite:///{tmp_path / 'a.db'}") as (engine, _):
+        with writing(engine) as connection:
+            connection.execute(text("CREATE TABLE runs (data BLOB)"))
+            connection.execute(text("INSERT INTO runs VALUES (zeroblob(4000000))"))
+        with closing(sqlite3.connect(tmp_path / "a.db")) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with writing(engine) as connection:
+            connection.execute(text("DELETE FROM runs"))
+        assert (tmp_path / "a.db-wal").stat().st_size < 100_000
