@@ -32,6 +32,8 @@ from worker.regroup import regroup
 
 PIECE = 1 << 12
 """Pairs whose words are read and looked at in one go: bounds the memory that takes."""
+ON_A_SERVER = 4
+"""So many times as many on PostgreSQL, which takes longer for small ones, and whose processes have more memory."""
 
 _TWIN = aliased(Article)
 _SHARED = union(
@@ -153,8 +155,9 @@ def _gather(connection: Connection, targets: list[int], window: int | None, fres
     found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets})
     versions = _same_item(connection, targets)
     hopeful: dict[Pair, int] = {}
-    for start in range(0, len(found.pairs), PIECE):
-        hopeful |= _promising(connection, found.pairs[start : start + PIECE], told)
+    piece = PIECE if one_writes(connection) else PIECE * ON_A_SERVER
+    for start in range(0, len(found.pairs), piece):
+        hopeful |= _promising(connection, found.pairs[start : start + piece], told)
     told |= load_words(connection, {text for pair in versions for text in pair} - told.keys())
     pairs = hopeful.keys() | versions
     texts |= load(connection, {text for pair in pairs for text in pair} - texts.keys())
