@@ -31,6 +31,11 @@ def batch(random: np.random.Generator, text: int, size: int) -> Postings:
     return ordered(Postings(keys, places, np.arange(text, text + size, dtype=np.int32)))
 
 
+def store(engine: Engine, one: Postings) -> None:
+    """Store these in a transaction of their own."""
+    transact(engine, lambda connection: postings.add(connection, one))
+
+
 def answers(connection: Connection) -> object:
     """What the index says to everything it is asked."""
     keys = np.array(sorted({-(2**31), -7, 0, 3, 5, 2**30, 2**31 - 1}), np.int64)
@@ -51,7 +56,7 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     stored: list[tuple[int, ...]] = []
     for number in range(1, 40):
         one = batch(random, 100 * number, int(random.choice([1, 3, 30])))
-        transact(engine, lambda connection, one=one: postings.add(connection, one))
+        store(engine, one)
         stored += zip(*(column.tolist() for column in one), strict=True)
     assert posted(engine) == sorted(stored)
     waiting = look(engine, answers)
@@ -72,7 +77,7 @@ def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
     monkeypatch.setattr(postings, "WAITING", 10_000)
     keys = np.array([-(2**31), -5, *range(9), 2**30, *range(2**31 - 8, 2**31)], np.int32)
     mixed = Postings(keys, np.arange(len(keys)), np.full(len(keys), 4, np.int32))
-    transact(engine, lambda connection: postings.add(connection, mixed))
+    store(engine, mixed)
     found = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
     assert [tuple(row.values()) for row in found] == [(-1, 3), (8, 9), (15, 8)]
     assert posted(engine) == list(zip(*(column.tolist() for column in mixed), strict=True))
@@ -90,11 +95,11 @@ def test_the_fullest_shard_is_entered_once_more_wait_in_all_than_may(
         run = Postings(
             np.arange(first, first + size, dtype=np.int32), np.zeros(size, np.int64), np.ones(size, np.int32)
         )
-        transact(engine, lambda connection, run=run: postings.add(connection, run))
+        store(engine, run)
     waiting = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
     assert [tuple(row.values()) for row in waiting] == [(8, 10), (9, 20)]
     more = Postings(np.arange(100, 108, dtype=np.int32), np.zeros(8, np.int64), np.ones(8, np.int32))
-    transact(engine, lambda connection: postings.add(connection, more))
+    store(engine, more)
     left = rows(engine, "SELECT shard, sum(postings) AS held FROM posting_runs GROUP BY shard")
     assert [tuple(row.values()) for row in left] == [(8, 18)]
     (entered,) = rows(engine, "SELECT count(*) AS held FROM text_keys")
@@ -109,7 +114,7 @@ def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPat
     sizes = (40, 40, 3, 40, 40, 40)
     told = [batch(random, 100 * number, size) for number, size in enumerate(sizes, 1)]
     for number, one in enumerate(told):
-        transact(engine, lambda connection, one=one: postings.add(connection, one))
+        store(engine, one)
         if number == 2:
             before = look(engine, answers)
             transact(engine, lambda connection: connection.execute(EIGHT))
@@ -132,7 +137,7 @@ def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
     random = np.random.default_rng(7)
     for number in range(1, 40):
         one = batch(random, 100 * number, 30)
-        transact(engine, lambda connection, one=one: postings.add(connection, one))
+        store(engine, one)
     waiting = {row["id"] for row in rows(engine, "SELECT id FROM posting_runs")}
     assert set(postings._KEPT[engine]) <= waiting
 
@@ -140,9 +145,9 @@ def test_who_stores_and_never_looks_keeps_no_more_than_what_waits(
 def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None:
     one = Postings(np.array([1, 2], np.int32), np.array([5, 5]), np.array([9, 9], np.int32))
     two = Postings(np.array([2], np.int32), np.array([6]), np.array([10], np.int32))
-    transact(engine, lambda connection: postings.add(connection, one))
-    transact(engine, lambda connection: postings.settle(connection))
-    transact(engine, lambda connection: postings.add(connection, two))
+    store(engine, one)
+    transact(engine, postings.settle)
+    store(engine, two)
     assert found(look(engine, lambda connection: postings.lookup(connection, np.array([1, 2, 3]), ()))) == [
         [],
         [9, 10],
@@ -153,7 +158,7 @@ def test_a_key_posted_once_leads_nowhere_and_is_left_out(engine: Engine) -> None
 def test_a_posting_that_should_not_be_there_twice_is_entered_once_and_wedges_nobody(engine: Engine) -> None:
     one = Postings(np.array([1, 2], np.int32), np.array([5, 5]), np.array([9, 9], np.int32))
     for own in (one, part(one, 0, 1)):
-        transact(engine, lambda connection, own=own: postings.add(connection, own))
+        store(engine, own)
         transact(engine, postings.settle)
     assert posted(engine) == [(1, 5, 9), (2, 5, 9)]
 
@@ -177,5 +182,5 @@ def test_a_database_put_back_under_a_running_process_is_read_anew(tmp_path: Path
         for text_id in (9, 10):
             transact(engine, lambda connection: connection.execute(text("DELETE FROM posting_runs")))
             own = Postings(np.array([1], np.int32), np.array([5]), np.array([text_id], np.int32))
-            transact(engine, lambda connection, own=own: postings.add(connection, own))
+            store(engine, own)
             assert posted(engine) == [(1, 5, text_id)]

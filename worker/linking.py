@@ -155,7 +155,7 @@ def _gather(connection: Connection, targets: list[int], window: int | None, fres
     found = candidates(connection, {text: Posted(keys[text], texts[text].places) for text in targets})
     versions = _same_item(connection, targets)
     hopeful: dict[Pair, int] = {}
-    piece = PIECE if one_writes(connection) else PIECE * ON_A_SERVER
+    piece = PIECE * (ON_A_SERVER if connection.dialect.name == "postgresql" else 1)
     for start in range(0, len(found.pairs), piece):
         hopeful |= _promising(connection, found.pairs[start : start + piece], told)
     told |= load_words(connection, {text for pair in versions for text in pair} - told.keys())
