@@ -1,6 +1,6 @@
 """The statements that SQLite and PostgreSQL spell differently, each once, and some that SQLAlchemy takes long for."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from itertools import chain, islice
@@ -75,10 +75,12 @@ def keyed_matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple
     The caller passes over others: with both ends in the statement SQLite, and a generic plan of PostgreSQL's, may try
     each with each.
     """
-    firm = "SELECT text_a, text_b, firm FROM matches WHERE shared_keys IS NOT NULL AND text_a"
+    select = "SELECT text_a, text_b, firm FROM"
+    keyed = "matches WHERE shared_keys IS NOT NULL AND text_a"
     if connection.dialect.name == "postgresql":
-        return _read(connection, f"{firm} = ANY(%s::int[])", _array(text_ids))
-    return _read(connection, f"{firm} IN (SELECT value FROM json_each(?))", _listed(text_ids))  # noqa: S608 - our words
+        return _read(connection, f"{select} {keyed} = ANY(%s::int[])", _array(text_ids))
+    # A join asks text by text; IN would sort them first.
+    return _read(connection, f"{select} json_each(?) AS asked CROSS JOIN {keyed} = asked.value", _listed(text_ids))
 
 
 def run_ids(connection: Connection) -> list[int]:
@@ -320,14 +322,28 @@ def insert_postings(
                 cursor.execute(f"{insert} {', '.join(['(?, ?, ?)'] * len(group))}", list(chain.from_iterable(group)))
 
 
-def halved_cells(connection: Connection, keys: Iterable[int]) -> list[tuple[int, int]]:
-    """Read (key, cell) of the halved cells of these keys."""
-    if connection.dialect.name == "postgresql":
-        held = "SELECT key, cell FROM halved_cells WHERE key = ANY(%s::int[])"
-        return _read(connection, held, _array(keys))
-    # A join asks key by key; IN would sort them first.
-    held = "SELECT h.key, h.cell FROM json_each(?) AS asked CROSS JOIN halved_cells AS h ON h.key = asked.value"
-    return _read(connection, held, _listed(keys))
+def filter_versions(connection: Connection) -> list[tuple[int, int]]:
+    """Read (shard, version) of all filters."""
+    return _read(connection, "SELECT shard, version FROM key_filters")
+
+
+def filters(connection: Connection, shards: Sequence[int]) -> list[tuple[int, int, bytes]]:
+    """Read (shard, version, data) of the filters of these shards."""
+    return _read_bytes(connection, "shard, version, data", "key_filters", "shard", shards)
+
+
+def entered_keys(connection: Connection, first: int, last: int, most: int) -> list[int]:
+    """Read the keys in the candidate index from `first` to `last`, each once, so many of them, ascending."""
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    held = f"SELECT DISTINCT key FROM text_keys WHERE key BETWEEN {mark} AND {mark} ORDER BY key LIMIT {mark}"  # noqa: S608
+    return [row[0] for row in _read(connection, held, first, last, most)]
+
+
+def halved_cells(connection: Connection, since: int, most: int) -> list[tuple[int, int, int]]:
+    """Read (id, key, cell) of halved cells in the order they were halved, so many of them, from number `since` on."""
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    held = f"SELECT id, key, cell FROM halved_cells WHERE id >= {mark} ORDER BY id LIMIT {mark}"  # noqa: S608 - a mark
+    return _read(connection, held, since, most)
 
 
 Span = tuple[int, int, int]
@@ -345,7 +361,7 @@ def postings(connection: Connection, keys: "NDArray[np.int64]") -> Entered:
         found, texts = _gathered(connection, held, _array(keys))
         return keys.searchsorted(found), texts
     asked = "FROM json_each(?) AS asked CROSS JOIN text_keys AS t ON t.key = asked.value"
-    return _concatenated(connection, f"SELECT group_concat(asked.key << 32 | t.text_id) {asked}", _listed(keys))
+    return _concatenated(connection, "asked.key", asked, keys)
 
 
 def postings_within(connection: Connection, spans: Sequence[Span]) -> Entered:
@@ -358,8 +374,7 @@ def postings_within(connection: Connection, spans: Sequence[Span]) -> Entered:
         held = f"FROM {_SPANS_POSTGRESQL} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 0"
         return _gathered(connection, f"SELECT s.number, p.texts {held}", *_columns(spans))
     held = "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
-    select = f"{_SPANS_SQLITE} SELECT group_concat(s.number << 32 | t.text_id) {held}"
-    return _concatenated(connection, select, _listed(spans))
+    return _concatenated(connection, "s.number", held, spans, _SPANS_SQLITE)
 
 
 def _gathered(connection: Connection, select: str, *parameters: Any) -> Entered:
@@ -372,14 +387,16 @@ def _gathered(connection: Connection, select: str, *parameters: Any) -> Entered:
     return np.repeat(np.array([row[0] for row in rows], np.int64), [len(row[1]) // 4 for row in rows]), texts
 
 
-def _concatenated(connection: Connection, select: str, asked: str) -> Entered:
-    """From all of it as one string, number and text as one integer: making rows, or a string each, took half as long
-    again as looking for them."""
+def _concatenated(connection: Connection, number: str, held: str, asked: Collection[Any], first: str = "") -> Entered:
+    """From all of it as one string, text and number as one integer, as short as can be: making rows, or a string each,
+    took half as long again as looking for them."""
     import numpy as np
 
-    ((held,),) = _read(connection, select, asked)
-    both = np.fromstring(held or "", np.int64, sep=",")
-    return both >> 32, both & 0xFFFFFFFF
+    bits = len(asked).bit_length()
+    select = f"{first} SELECT group_concat(t.text_id << {bits} | {number}) {held}"
+    ((found,),) = _read(connection, select, _listed(asked))
+    both = np.fromstring(found or "", np.int64, sep=",")
+    return both & (1 << bits) - 1, both >> bits
 
 
 def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:

@@ -8,7 +8,17 @@ Nothing here follows arrival order but row numbers, `deliveries` and `received_a
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, false, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -193,14 +203,31 @@ class PostingRun(Base):
     """Sorted, column by column (`worker.core.runs.pack`)."""
 
 
+class KeyFilter(Base):
+    """Which keys of one shard `text_keys` may hold: all others need not be looked for (`worker.filters`)."""
+
+    __tablename__ = "key_filters"
+
+    shard: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+    """Drawn at random whenever it changes: processes keep filters by it. 0 is the empty one."""
+    data: Mapped[bytes]
+    """`worker.core.bloom.pack`."""
+
+
 class HalvedCell(Base):
     """A cell of a common key that held too many texts and was halved (`worker.core.cells`)."""
 
     __tablename__ = "halved_cells"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - the primary key is the table
+    __table_args__ = (
+        UniqueConstraint("key", "cell"),
+        {"sqlite_autoincrement": True},  # an id once given is never given again
+    )
 
-    key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    cell: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    """In the order of commits: whoever halves does so alone. Processes read what is new by it (`worker.halved`)."""
+    key: Mapped[int] = mapped_column(Integer)
+    cell: Mapped[int] = mapped_column(BigInteger)
 
 
 class Article(Base):

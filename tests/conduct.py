@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 from sqlalchemy import Connection, Engine, select, text
 
 import migrations
 from models.engine import open_engine, reading
 from models.tables import Match, TextKey
+from worker import filters
 from worker.commands.export import lines
 from worker.core.candidates import counts
 from worker.core.cells import leads
@@ -58,6 +60,7 @@ def posted(engine: Engine) -> list[tuple[int, int, int]]:
     """Everything in the candidate index, wherever it is kept: (key, place, text), ascending."""
     with reading(engine) as connection:
         found = [tuple(row) for row in connection.execute(select(TextKey.key, TextKey.place, TextKey.text_id))]
+        assert filters.sought(connection, np.array(sorted({row[0] for row in found}), np.int64)).all()
         for run in recent(connection):
             found += zip(*(column.tolist() for column in run), strict=True)
     return sorted(found)
@@ -69,7 +72,7 @@ def miscounted(connection: Connection) -> list[tuple[int, int, int, int]]:
     ids = sorted({text for row in listed for text in (row.text_a, row.text_b)})
     texts = load(connection, ids)
     keys = {text: set(index_keys(words).tolist()) for text, (words, _) in load_words(connection, ids).items()}
-    halved = halved_cells(connection, sorted(set().union(*keys.values())))
+    halved = halved_cells(connection, np.array(sorted(set().union(*keys.values())), np.int64))
 
     def counted(a: int, b: int, firm: bool) -> int:
         places = texts[a].places, texts[b].places

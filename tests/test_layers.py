@@ -20,9 +20,9 @@ SHELL = (
     "worker.forks", "worker.loaded", "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store", "worker.postings",
+    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store", "worker.postings", "worker.filters",
     "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
-    "worker.index", "worker.searching", "worker.regroup", "worker.rebuild", "worker.prune",
+    "worker.index", "worker.halved", "worker.searching", "worker.regroup", "worker.rebuild", "worker.prune",
     "worker.settings", "worker.logs",
 )  # fmt: skip
 SANDBOX = ("worker.sandbox", "worker.sandbox_child")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from models.dialect import Span
 from models.tables import HalvedCell
 from worker.core import cells
 from worker.core.candidates import counts, propose
+from worker.halved import halved_cells
 from worker.postings import lookup, places_within
 
 Pair = tuple[int, int]
@@ -40,14 +41,6 @@ class Found:
     """Of all keys asked for; the overfull ones as they are to be."""
     overfull: set[Pair]
     """(key, cell) that hold more than they should."""
-
-
-def halved_cells(connection: Connection, keys: Iterable[int]) -> dict[int, set[int]]:
-    """Read the halved cells of these keys."""
-    found: dict[int, set[int]] = defaultdict(set)
-    for key, cell in dialect.halved_cells(connection, keys):
-        found[key].add(cell)
-    return found
 
 
 def candidates(connection: Connection, texts: Mapping[int, Posted]) -> Found:
@@ -146,7 +139,7 @@ class Halving:
 
 def halve(connection: Connection, overfull: Collection[Pair]) -> Halving:
     """Halve cells that hold too many postings. The caller holds off everybody else who links."""
-    before = halved_cells(connection, sorted({key for key, _ in overfull}))
+    before = halved_cells(connection, np.unique([key for key, _ in overfull]))
     after = {key: set(before.get(key, ())) for key, _ in overfull}
     places: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # key -> text -> places in the cell
     keys: dict[int, set[int]] = defaultdict(set)  # text -> keys

@@ -26,7 +26,8 @@ from worker.core.evidence import Evidence
 from worker.core.fingerprint import index_keys
 from worker.core.runs import Postings, Spans, find, merge
 from worker.core.verify import Laid, Told, promising, verify
-from worker.index import Halved, Halving, Pair, Posted, candidates, halve, halved_cells
+from worker.halved import halved_cells
+from worker.index import Halved, Halving, Pair, Posted, candidates, halve
 from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock
 from worker.regroup import regroup
 
@@ -260,7 +261,7 @@ def _still_led_to(connection: Connection, plan: _Plan, same: set[int]) -> dict[P
     another worker may have halved cells since they were read."""
     links = {pair: link for pair, link in plan.links.items() if same.issuperset(pair)}
     asked = [link.keys for link in links.values() if link.keys is not None]
-    now = halved_cells(connection, np.unique(np.concatenate(asked)).tolist()) if asked else {}
+    now = halved_cells(connection, np.unique(np.concatenate(asked))) if asked else {}
     changed = {key: split for key, split in now.items() if split != plan.halved.get(key, set())}
     for (a, b), link in list(links.items()) if changed else ():
         own = () if link.keys is None else changed.keys() & set(link.keys.tolist())

@@ -18,11 +18,10 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select
 from models import dialect
 from models.dialect import Span
 from models.tables import PostingRun
+from worker import filters
 from worker.core.candidates import Listed
-from worker.core.runs import Postings, Spans, find, joined, merge, pack, shards, unpack
+from worker.core.runs import SHARD_BITS, Postings, Spans, find, joined, merge, pack, part, shards, unpack
 
-BITS: Final = 4
-"""2**BITS shards."""
 WAITING: Final = 1 << 21
 """Postings that may wait in all shards, 16 bytes each in every process; twice as many where few articles come, which
 would feel it. In all together: the fullest then holds nearly twice what each could hold if each had a limit of its own,
@@ -60,7 +59,7 @@ def add(connection: Connection, postings: Postings) -> None:
 
 def settle(connection: Connection) -> None:
     """Enter all there is in `text_keys`. The caller holds off everybody else who stores."""
-    for shard in (UNCUT, *range(1 << BITS)):
+    for shard in (UNCUT, *range(1 << SHARD_BITS)):
         _enter(connection, shard)
 
 
@@ -78,7 +77,7 @@ def _cut(postings: Postings) -> list[tuple[int, Postings]]:
     """Cut off the parts that are large enough, each with its shard; all others stay together."""
     if len(postings.keys) < SMALL:
         return [(UNCUT, postings)]
-    parts = list(shards(postings, BITS))
+    parts = [(shard, part(postings, start, end)) for shard, start, end in shards(postings.keys)]
     cut = [(shard, run) for shard, run in parts if len(run.keys) >= SMALL]
     rest = [run for _, run in parts if len(run.keys) < SMALL]
     return [*cut, (UNCUT, joined(rest))] if rest else cut
@@ -102,7 +101,9 @@ def _tidy(connection: Connection, waiting: int) -> None:
 
 def _enter(connection: Connection, shard: int) -> None:
     if taken := _take(connection, list(connection.scalars(_IN_SHARD, {"shard": shard}))):
-        dialect.insert_postings(connection, *merge(taken))
+        entered = merge(taken)
+        filters.add(connection, entered.keys)
+        dialect.insert_postings(connection, *entered)
 
 
 def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
@@ -143,9 +144,10 @@ def lookup(connection: Connection, keys: Numbers, spans: Sequence[Span]) -> List
     everywhere = np.column_stack((keys, np.zeros_like(keys), np.full_like(keys, np.iinfo(np.int64).max)))
     asked = np.concatenate((everywhere, np.array(spans, np.int64).reshape(-1, 3)))
     numbers, texts = _in_runs(connection, asked)
-    if len(keys):
-        found, held = dialect.postings(connection, keys)
-        numbers, texts = np.concatenate((numbers, found)), np.concatenate((texts, held))
+    sought = np.flatnonzero(filters.sought(connection, keys))
+    if len(sought):
+        found, held = dialect.postings(connection, keys[sought])
+        numbers, texts = np.concatenate((numbers, sought[found])), np.concatenate((texts, held))
     if spans:
         found, held = dialect.postings_within(connection, spans)
         numbers, texts = np.concatenate((numbers, len(keys) + found)), np.concatenate((texts, held))

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
 from models.engine import look, transact
 from models.tables import UNLINKED, Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
-from worker import postings
+from worker import filters, postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
@@ -80,6 +80,7 @@ def forget_before(engine: Engine, cut: datetime, progress: Progress) -> Pruned:
         pruned += Pruned(postings=gone)
         progress("keys", SLICE)
         if last is None:
+            _refresh(engine, progress)
             return pruned
 
 
@@ -96,6 +97,7 @@ def delete_before(pipe: Pipeline, cut: datetime, progress: Progress) -> Pruned:
         pruned += gone
         progress("articles", len(ids))
     pipe.relink(look(pipe.engine, _left_unlinked))  # by a call that was cut short
+    _refresh(pipe.engine, progress)
     return pruned
 
 
@@ -119,6 +121,12 @@ def count_before(engine: Engine, cut: datetime, *, deleting: bool) -> Pruned:
 
 
 # --- the index ----------------------------------------------------------------------------------------------------
+
+
+def _refresh(engine: Engine, progress: Progress) -> None:
+    """Keys that nobody has any more are not looked for."""
+    for seen in filters.refresh(engine):
+        progress("keys", seen)
 
 
 def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> tuple[int | None, int]:

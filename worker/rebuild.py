@@ -25,7 +25,7 @@ from models.tables import (
     Text,
     TextKey,
 )
-from worker import linking, searching, store
+from worker import filters, linking, searching, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
 from worker.core.fingerprint import index_name
@@ -75,6 +75,7 @@ def _forget(connection: Connection, stock: Collection[int]) -> None:
     lock_store(connection, alone=True)
     for table in (Match, TextKey, PostingRun, HalvedCell, StockLine, IndexVersion, LinkAttempt):
         connection.execute(delete(table))
+    filters.forget(connection)
     # Until the index is whole again nobody may link by it: what is not there yet would never be found.
     connection.execute(insert(IndexVersion).values(name=UNFINISHED, created_at=datetime.now(UTC)))
     if stock:

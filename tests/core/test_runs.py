@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.core.cells import BITS
-from worker.core.runs import Postings, Spans, find, joined, merge, ordered, pack, shards, unpack
+from worker.core.runs import Postings, Spans, find, joined, merge, ordered, pack, part, shards, unpack
 
 KEYS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-3, 3))
 PLACES = st.one_of(st.integers(0, 2**BITS - 1), st.integers(0, 5))
@@ -33,17 +33,18 @@ def test_what_is_packed_is_read_back_and_takes_sixteen_bytes_a_posting(rows: lis
 @settings(deadline=None)  # the first example waits for the compiler
 @given(POSTINGS, st.integers(1, 9))
 def test_merging_runs_gives_the_run_of_all(rows: list[tuple[int, int, int]], runs: int) -> None:
-    parts = [part for at in range(runs) if (part := rows[at::runs])]
-    assert listed(merge([run(part) for part in parts])) == sorted(rows)
+    parts = [some for at in range(runs) if (some := rows[at::runs])]
+    assert listed(merge([run(some) for some in parts])) == sorted(rows)
 
 
 @given(POSTINGS, st.integers(0, 5))
 def test_shards_are_parts_of_a_run_by_key_and_leave_nothing_out(rows: list[tuple[int, int, int]], bits: int) -> None:
-    cut = list(shards(run(rows), bits))
-    assert [posting for _, part in cut for posting in listed(part)] == sorted(rows)
-    assert listed(joined([part for _, part in cut] or [run(rows)])) == sorted(rows)
-    for shard, part in cut:
-        assert {(key + 2**31) >> (32 - bits) for key, _, _ in listed(part)} == {shard}
+    whole = run(rows)
+    cut = [(shard, part(whole, start, end)) for shard, start, end in shards(whole.keys, bits)]
+    assert [posting for _, own in cut for posting in listed(own)] == sorted(rows)
+    assert listed(joined([own for _, own in cut] or [whole])) == sorted(rows)
+    for shard, own in cut:
+        assert {(key + 2**31) >> (32 - bits) for key, _, _ in listed(own)} == {shard}
 
 
 @settings(deadline=None)  # the first example waits for the compiler

@@ -8,10 +8,14 @@ entered together with those of thousands of articles they share them.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+SHARD_BITS: Final = 4
+"""Upper bits of a key that say which shard of the index it is in."""
 
 
 class Postings(NamedTuple):
@@ -78,13 +82,14 @@ def unpack(packed: bytes) -> Postings:
     )
 
 
-def shards(postings: Postings, bits: int) -> Iterator[tuple[int, Postings]]:
-    """Cut into those of each of 2**bits equal parts of the keys' range: (number of the part, what falls in it)."""
+def shards(keys: NDArray[np.int32] | NDArray[np.int64], bits: int = SHARD_BITS) -> Iterator[tuple[int, int, int]]:
+    """Which of 2**bits equal parts of the range of keys have any of these, which ascend: (number of the part, where its
+    keys start, where they end)."""
     bounds = (np.arange((1 << bits) + 1) << (32 - bits)) - (1 << 31)
-    ends = np.searchsorted(postings.keys, bounds)
-    for shard, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
+    ends = np.searchsorted(keys, bounds).tolist()
+    for shard, (start, end) in enumerate(pairwise(ends)):
         if start < end:
-            yield shard, part(postings, start, end)
+            yield shard, start, end
 
 
 def joined(parts: Sequence[Postings]) -> Postings:
