@@ -62,13 +62,15 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
+        # Of a new file; one that is there keeps its own. Half as many are read, each at a system call, as of 4 KB.
+        "page_size = 8192",
         "journal_mode = WAL",
         "foreign_keys = ON",
         "cache_size = -8192",
         # Debian's SQLite fills what is deleted with zeros, and writes all of that to its log.
         "secure_delete = OFF",
         # Pages in the log from which a commit moves them itself, should `models.checkpoints` not get through.
-        "wal_autocheckpoint = 65536",
+        "wal_autocheckpoint = 32768",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

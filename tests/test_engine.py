@@ -64,3 +64,15 @@ def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
         with writing(engine) as connection:
             connection.execute(text("DELETE FROM runs"))
         assert (tmp_path / "a.db-wal").stat().st_size < 100_000
+
+
+def test_a_new_file_has_pages_of_8_kb_and_one_that_is_there_keeps_its_own(tmp_path: Path) -> None:
+    for size, before in ((8192, None), (4096, 4096)):
+        path = tmp_path / f"{size}.db"
+        if before:
+            with closing(sqlite3.connect(path)) as other:
+                other.execute(f"PRAGMA page_size = {before}")
+                other.execute("CREATE TABLE here (id INTEGER)")
+        with opened(f"sqlite:///{path}") as (engine, _), reading(engine) as connection:
+            assert connection.scalar(text("PRAGMA page_size")) == size
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
