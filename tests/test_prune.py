@@ -49,6 +49,18 @@ NEWEST = records([99])[0] | {"published_at": "2026-05-30T08:00:00Z"}
 """What came last stays, however old it is (see `prune._deletable`): so something comes last that is not."""
 
 
+def test_keys_that_left_the_index_are_looked_for_no_more(database_url: str, tmp_path: Path) -> None:
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "a.jsonl", [*family(3), *family(4)]))
+        transact(engine, postings.settle)
+        noted = "SELECT sum(length(data)) / 4 AS keys FROM key_filters"  # four bytes each while they are few
+        held = "SELECT count(DISTINCT key) AS keys FROM text_keys"
+        assert rows(engine, noted) == rows(engine, held)
+        before = rows(engine, held)
+        prune.forget_before(engine, CUT, nothing)
+        assert rows(engine, noted) == rows(engine, held) != before
+
+
 def test_what_left_the_index_stays_in_its_story_and_is_matched_to_nothing_new(
     database_url: str, tmp_path: Path
 ) -> None:
