@@ -1,6 +1,8 @@
 """What processes keep of the index is what the database holds, whoever changed it, and whatever was rolled back."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -11,7 +13,7 @@ import migrations
 from models.dialect import insert_missing
 from models.engine import look, open_engine, transact
 from models.tables import HalvedCell, TextKey
-from tests.conduct import rows
+from tests.conduct import posted, rows
 from worker import filters, postings
 from worker.core.runs import Postings
 from worker.halved import halved_cells
@@ -112,6 +114,40 @@ def test_what_is_entered_while_a_filter_is_made_anew_is_not_lost(
     assert sum(filters.refresh(one)) == 2
     for engine in engines:
         assert sought(engine, KEYS) == [False, False, True, True, False, False]
+
+
+def test_whoever_enters_beside_others_and_beside_a_refresh_is_left_out_of_no_filter(
+    database_url: str, engines: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "WAITING", 1000)
+    monkeypatch.setattr(postings, "ON_A_SERVER", 1)
+    monkeypatch.setattr(postings, "SMALL", 32)
+    ended = threading.Event()
+
+    def enters(number: int) -> None:
+        own, random = open_engine(database_url), np.random.default_rng(number)
+        for text in range(20):
+            keys = np.unique(random.integers(-(2**31), 2**31, 600).astype(np.int32))
+            rest = np.full(len(keys), 3), np.full(len(keys), 100 * number + text, np.int32)
+            transact(own, partial(postings.add, postings=Postings(keys, *rest)))
+            sought(own, keys)
+        own.dispose()
+
+    def refreshes() -> None:
+        while not ended.is_set():
+            list(filters.refresh(engines[0]))
+
+    with ThreadPoolExecutor() as pool:
+        beside = pool.submit(refreshes)
+        for done in [pool.submit(enters, number) for number in range(3)]:
+            done.result()
+        ended.set()
+        beside.result()
+    before = posted(engines[1])  # asserts that no filter denies what was entered
+    assert len(before) > 35_000
+    list(filters.refresh(engines[0]))
+    transact(engines[1], postings.settle)
+    assert posted(engines[1]) == before
 
 
 def test_cells_that_others_halve_are_seen(engines: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
