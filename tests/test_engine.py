@@ -67,12 +67,11 @@ def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
 
 
 def test_a_new_file_has_pages_of_8_kb_and_one_that_is_there_keeps_its_own(tmp_path: Path) -> None:
-    for size, before in ((8192, None), (4096, 4096)):
+    with closing(sqlite3.connect(tmp_path / "4096.db")) as other:
+        other.execute("PRAGMA page_size = 4096")
+        other.execute("CREATE TABLE here (id INTEGER)")
+    for size in (4096, 8192):
         path = tmp_path / f"{size}.db"
-        if before:
-            with closing(sqlite3.connect(path)) as other:
-                other.execute(f"PRAGMA page_size = {before}")
-                other.execute("CREATE TABLE here (id INTEGER)")
         with opened(f"sqlite:///{path}") as (engine, _), reading(engine) as connection:
             assert connection.scalar(text("PRAGMA page_size")) == size
             assert connection.scalar(text("PRAGMA journal_mode")) == "wal"

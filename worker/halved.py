@@ -33,8 +33,8 @@ def halved_cells(connection: Connection, keys: NDArray[np.int32] | NDArray[np.in
     """The halved cells of those of these keys that have any. To be called before any is halved in the transaction:
     that may be rolled back."""
     kept = _KEPT[connection.engine] = _read(connection, _KEPT.get(connection.engine, _NOTHING))
-    starts = np.searchsorted(kept.keys, keys.astype(np.int32))
-    ends = np.searchsorted(kept.keys, keys.astype(np.int32), "right")
+    asked = keys.astype(np.int32)  # of the same type, or all that is kept would be copied
+    starts, ends = np.searchsorted(kept.keys, asked), np.searchsorted(kept.keys, asked, "right")
     have = np.flatnonzero(starts < ends)
     parts = zip(keys[have].tolist(), starts[have].tolist(), ends[have].tolist(), strict=True)
     return defaultdict(set, {key: set(kept.cells[start:end].tolist()) for key, start, end in parts})
@@ -42,19 +42,23 @@ def halved_cells(connection: Connection, keys: NDArray[np.int32] | NDArray[np.in
 
 def _read(connection: Connection, kept: _Kept) -> _Kept:
     """These and what is new; all anew if the last one is not there any more, after a rebuild or a restore."""
-    while rows := dialect.halved_cells(connection, kept.newest[0], PIECE):
-        if kept is not _NOTHING and rows[0] != kept.newest:
-            kept = _NOTHING
-            continue
-        new = rows[kept is not _NOTHING :]
-        if new:
-            kept = _with(kept, new)
-        if len(rows) < PIECE:
-            return kept
-    return _NOTHING
+    found = _since(connection, kept.newest[0])
+    if kept is not _NOTHING:
+        if found[:1].tolist() != [[*kept.newest]]:
+            return _read(connection, _NOTHING)
+        found = found[1:]
+    if not len(found):
+        return kept
+    _, keys, cells = found[np.argsort(found[:, 1], kind="stable")].T
+    at = np.searchsorted(kept.keys, keys.astype(np.int32))
+    number, key, cell = found[-1].tolist()
+    return _Kept((number, key, cell), np.insert(kept.keys, at, keys), np.insert(kept.cells, at, cells))
 
 
-def _with(kept: _Kept, new: list[tuple[int, int, int]]) -> _Kept:
-    _, keys, cells = np.array(sorted(new, key=lambda row: row[1]), np.int64).T
-    at = np.searchsorted(kept.keys, keys)
-    return _Kept(new[-1], np.insert(kept.keys, at, keys), np.insert(kept.cells, at, cells))
+def _since(connection: Connection, number: int) -> NDArray[np.int64]:
+    """Rows (number, key, cell) from this number on."""
+    pieces = [np.empty((0, 3), np.int64)]
+    while rows := dialect.halved_cells(connection, number, PIECE):
+        pieces.append(np.array(rows, np.int64))
+        number = rows[-1][0] + 1
+    return np.concatenate(pieces)

@@ -63,6 +63,11 @@ def settle(connection: Connection) -> None:
         _enter(connection, shard)
 
 
+def wait(connection: Connection, texts: Sequence[int]) -> bool:
+    """Whether postings of any of these texts wait in runs."""
+    return any(np.isin(run.texts, texts).any() for run in recent(connection))
+
+
 def _write(connection: Connection, postings: Postings, shard: int = UNCUT) -> None:
     parts = _cut(postings) if shard == UNCUT else [(shard, postings)]
     runs = [(secrets.randbits(63), *run) for run in parts]

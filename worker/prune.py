@@ -132,7 +132,8 @@ def _refresh(engine: Engine, progress: Progress) -> None:
 def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> tuple[int | None, int]:
     """Delete from the next keys; return the last of them, None if there are no more, and how many postings went."""
     lock_store(connection, alone=True)  # or some runs might be somebody else's, and left out
-    postings.settle(connection)
+    if after is None:  # not each time: beside workers something always waits, and each shard's filter is written for it
+        postings.settle(connection)
     here: ColumnElement[bool] = true() if after is None else TextKey.key > after
     ahead = select(TextKey.key).where(here).order_by(TextKey.key).offset(SLICE).limit(1)
     last = connection.scalar(ahead)
@@ -244,7 +245,8 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
     for text, (words, _) in load_words(connection, touched).items():
         places = before[text].places - (after[text].places if text in seen else frozenset())
         posted += [(key, place, text) for key in index_keys(words).tolist() for place in places]
-    postings.settle(connection)
+    if postings.wait(connection, touched):
+        postings.settle(connection)
     gone = delete_postings(connection, sorted(posted))
     stories = _stories_of(connection, doomed)
     connection.execute(delete(Text).where(one_of(Text.id, doomed)))  # and with them their matches

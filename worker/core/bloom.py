@@ -35,8 +35,9 @@ def may_hold(held: Filter, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def pack(held: Filter) -> bytes:
     """Write it down: as it is, or while few bits are set as their numbers (little-endian uint32), which is shorter."""
-    few = np.flatnonzero(np.unpackbits(held, bitorder="little")) if np.count_nonzero(held) * 4 < len(held) else None
-    return held.tobytes() if few is None or len(few) * 4 >= len(held) else few.astype("<u4").tobytes()
+    if int(np.bitwise_count(held).sum()) * 4 >= len(held):
+        return held.tobytes()
+    return np.flatnonzero(np.unpackbits(held, bitorder="little")).astype("<u4").tobytes()
 
 
 def unpack(packed: bytes) -> Filter:
