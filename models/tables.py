@@ -235,14 +235,16 @@ class Article(Base):
 
     __tablename__ = "articles"
     __table_args__ = (
+        # By text first: where a new one is entered is where the last one was, however many there are.
+        UniqueConstraint("text_id", "key"),
         Index("ix_articles_source_external_id", "source", "external_id"),
         Index("ix_articles_published_at", "published_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
-    """Hash over every field that identifies the appearance: the same article twice is one row."""
-    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), index=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary(16))
+    """Hash over every field that identifies the appearance, its text among them: the same article twice is one row."""
+    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"))
     delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), index=True)
     external_id: Mapped[str | None]
     source: Mapped[str | None]
@@ -258,8 +260,8 @@ class Article(Base):
     embargoed_until: Mapped[datetime | None]
     credit: Mapped[str | None]
     dateline: Mapped[str | None]
-    item: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
-    """Hash of source and external id: the versions of one item share it."""
+    item: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    """Hash of source and external id: the versions of one item share it, and are found by those."""
     link: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
     """Hash of the canonical URL."""
     text: Mapped[str | None]

@@ -376,8 +376,11 @@ def test_a_merged_storys_id_leads_to_the_story_it_became_part_of(database_url: s
         assert changes == {"merged", "canonical"}
 
 
-def test_a_new_version_of_an_item_is_a_revision_and_history_says_so(database_url: str, tmp_path: Path) -> None:
-    wire, *_ = family(8)
+@pytest.mark.parametrize("source", ["wire.example", None])
+def test_a_new_version_of_an_item_is_a_revision_and_history_says_so(
+    database_url: str, tmp_path: Path, source: str | None
+) -> None:
+    wire = family(8)[0] | {"source": source}
     version = wire | {"text": edited(wire["text"], 60, "quartz"), "published_at": "2026-04-09T12:00:00Z"}
     with opened(database_url) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "first.jsonl", [wire]))
@@ -476,6 +479,21 @@ def test_a_rebuild_gives_the_same_stories_under_the_same_ids(database_url: str, 
         before = exported(engine), rows(engine, ids)
         rebuild(engine, lambda *_: None)
         assert (exported(engine), rows(engine, ids)) == before
+
+
+@pytest.mark.parametrize("source", ["wire.example", None])
+def test_versions_of_an_item_are_told_of_each_other_if_they_share_no_word(
+    database_url: str, tmp_path: Path, source: str | None
+) -> None:
+    first, other, third = (one | {"source": source} for one in records([60, 61, 62]))
+    with opened(database_url) as (engine, pipe):
+        ingest(pipe, write_jsonl(tmp_path / "a.jsonl", [first, third]))
+        ingest(pipe, write_jsonl(tmp_path / "b.jsonl", [other | {"id": first["id"]}]))
+        texts = [row["id"] for row in rows(engine, "SELECT id FROM texts ORDER BY id")]
+        with reading(engine) as connection:
+            pairs = linking._same_item(connection, texts)
+        told = rows(engine, "SELECT text_id FROM articles WHERE external_id = 'r60' ORDER BY text_id")
+        assert pairs == {tuple(row["text_id"] for row in told)}
 
 
 @pytest.mark.parametrize("kill_first", [False, True])

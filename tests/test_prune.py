@@ -194,8 +194,10 @@ def test_pruning_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> N
     machine.close()
 
 
-def test_a_killed_item_stays_killed_when_its_kill_is_old(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["wire.example", None])
+def test_a_killed_item_stays_killed_when_its_kill_is_old(database_url: str, tmp_path: Path, source: str | None) -> None:
     wire, _, edit, _ = family(3)
+    wire |= {"source": source}
     kill = wire | {"status": "cancelled", "title": "Kill", "text": "Kill the report, please: it was never so."}
     fresh = edit | {"published_at": "2026-04-08T10:00:00Z"}
     with opened(database_url) as (engine, pipe):

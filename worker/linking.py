@@ -28,7 +28,7 @@ from worker.core.runs import Postings, Spans, find, merge
 from worker.core.verify import Laid, Told, promising, verify
 from worker.halved import halved_cells
 from worker.index import Halved, Halving, Pair, Posted, candidates, halve
-from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock
+from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, same_item
 from worker.regroup import regroup
 
 PIECE = 1 << 12
@@ -40,9 +40,9 @@ _TWIN = aliased(Article)
 _SHARED = union(
     *(
         select(Article.text_id, _TWIN.text_id)
-        .join(_TWIN, same == mine)
+        .join(_TWIN, same)
         .where(_TWIN.text_id != Article.text_id, one_of(Article.text_id, "ids"))
-        for mine, same in ((Article.item, _TWIN.item), (Article.link, _TWIN.link))
+        for same in (*same_item(Article, _TWIN), _TWIN.link == Article.link)
     )
 )
 _PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))

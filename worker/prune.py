@@ -24,8 +24,10 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
+from sqlalchemy.orm import aliased
 
 from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
 from models.engine import look, transact
@@ -34,7 +36,7 @@ from worker import filters, postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
-from worker.known import component, load, load_words, lock
+from worker.known import component, load, load_words, lock, same_item
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
 from worker.regroup import regroup
@@ -272,10 +274,14 @@ def _spare_kills(
     killed = set(connection.scalars(withdrawn))
     if not killed:
         return old
-    notices = {row.item for row in old if row.status == "cancelled"}
-    columns = select(Article.id, Article.text_id, Article.item)
-    near = or_(one_of(Article.text_id, sorted(members)), Article.item.in_(notices))
-    seen = connection.execute(columns.where(near)).all()
+    notices = [row.id for row in old if row.status == "cancelled"]
+    columns = Article.id, Article.text_id, Article.item
+    notice = aliased(Article)
+    near = select(*columns).where(one_of(Article.text_id, sorted(members)))
+    of_notices = [
+        select(*columns).join(notice, same).where(one_of(notice.id, notices)) for same in same_item(notice, Article)
+    ]
+    seen = connection.execute(union(near, *of_notices)).all()
     while True:
         going = {row.id for row in old}
         left = {row.text_id for row in seen if row.id not in going}

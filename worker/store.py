@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from models.dialect import insert_missing, insert_new, insert_rows, lock_store, new_ids, one_of
 from models.tables import UNLINKED, Body, Text, Unsearched
@@ -31,7 +31,12 @@ _UNLINKED = select(Text.id).where(one_of(Text.id, "ids"), UNLINKED).order_by(Tex
 _BODIES = select(Body.text_id, Body.body).where(one_of(Body.text_id, "ids"))
 _STORED_WORDS = select(Body.text_id, Body.words).where(one_of(Body.text_id, "ids"))
 _GROWN = update(Text).where(one_of(Text.id, "ids")).values(revision=Text.revision + 1, linked=False)
-
+_HEARD = (
+    update(ArticleRow)
+    .where(ArticleRow.text_id == bindparam("of"), ArticleRow.key == bindparam("again"))
+    .where(ArticleRow.received_at > bindparam("heard"))
+    .values(received_at=bindparam("heard"))
+)
 
 Posting = tuple[int, int]
 """A text, and a place where its keys are posted."""
@@ -243,7 +248,9 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Text
             "metadata": dict(article.metadata),
         }
     # Of a new text nobody else can have stored an article; of others somebody may be just about to.
+    # In the order of one of their indexes: its pages are written once each, and those of the others stay in the cache.
     of_new = [rows[key] for key in sorted(rows) if rows[key]["text_id"] in texts.new]
+    of_new.sort(key=lambda row: row["link"] or b"")
     of_others = [rows[key] for key in sorted(rows) if rows[key]["text_id"] not in texts.new]
     new = dict(zip((row["key"] for row in of_new), new_ids(connection, "articles", len(of_new)), strict=True))
     if of_new:
@@ -255,20 +262,19 @@ def _add_articles(connection: Connection, batch: Sequence[Incoming], texts: Text
         for row in connection.execute(inserted, of_others):
             new[row.key] = row.id
             grown.add(row.text_id)
-    _hear_of(connection, batch, new)
+    _hear_of(connection, batch, texts, new)
     if grown:
         # A new appearance can bring an earlier time or another item: whatever was decided is decided again.
         connection.execute(_GROWN, {"ids": sorted(grown)})
     return new
 
 
-def _hear_of(connection: Connection, batch: Sequence[Incoming], fresh: Collection[bytes]) -> None:
+def _hear_of(connection: Connection, batch: Sequence[Incoming], texts: Texts, fresh: Collection[bytes]) -> None:
     """Keep the earliest `received_at` of an article that came again: min, never "first one wins"."""
-    again: dict[datetime, list[bytes]] = {}
-    for one in batch:
-        if one.prepared.key not in fresh:
-            again.setdefault(one.received_at, []).append(one.prepared.key)
-    for received_at, keys in sorted(again.items()):
-        late = and_(ArticleRow.key.in_(keys), ArticleRow.received_at > received_at)
-        if connection.scalar(select(func.count()).select_from(ArticleRow).where(late)):
-            connection.execute(update(ArticleRow).where(late).values(received_at=received_at))
+    again = [
+        {"again": one.prepared.key, "of": texts.ids[one.prepared.fingerprint.digest], "heard": one.received_at}
+        for one in batch
+        if one.prepared.key not in fresh
+    ]
+    if again:
+        connection.execute(_HEARD, sorted(again, key=itemgetter("again")))
