@@ -52,8 +52,8 @@ def _insert_new(table: Any, dialect: str) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-def fingerprints(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
-    """Read (text, word hashes, words of the headline) of texts, as the driver hands them out."""
+def fingerprints(connection: Connection, text_ids: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
+    """Read (text, word hashes, words of the headline) of texts, one by one."""
     return _read_bytes(connection, "text_id, words, headline_words", "bodies", "text_id", text_ids)
 
 
@@ -70,17 +70,17 @@ def matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, 
 
 
 def keyed_matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int, bool]]:
-    """Read (text, other, whether it is firm) of the matches that rest on shared keys and have one of these texts first.
-
-    The caller passes over others: with both ends in the statement SQLite, and a generic plan of PostgreSQL's, may try
-    each with each.
-    """
+    """Read (text, other, whether it is firm) of the matches that rest on shared keys and are between two of these
+    texts; on PostgreSQL of others that have one of these first, too."""
     select = "SELECT text_a, text_b, firm FROM"
     keyed = "matches WHERE shared_keys IS NOT NULL AND text_a"
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":  # with both ends in the statement a generic plan may try each with each
         return _read(connection, f"{select} {keyed} = ANY(%s::int[])", _array(text_ids))
-    # A join asks text by text; IN would sort them first.
-    return _read(connection, f"{select} json_each(?) AS asked CROSS JOIN {keyed} = asked.value", _listed(text_ids))
+    # A join asks text by text; IN would sort them first. With + the other end is no part of the search, but looked at
+    # before the row is read.
+    within = "+text_b IN (SELECT value FROM json_each(?1))"
+    read = f"{select} json_each(?1) AS asked CROSS JOIN {keyed} = asked.value AND {within}"
+    return _read(connection, read, _listed(text_ids))
 
 
 def run_ids(connection: Connection) -> list[int]:
@@ -95,19 +95,20 @@ def run_sizes(connection: Connection) -> list[tuple[int, int, int]]:
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Read (run, its data) of those of these runs that are there."""
-    return _read_bytes(connection, "posting_runs.id, data", "posting_runs", "id", ids)
+    return list(_read_bytes(connection, "posting_runs.id, data", "posting_runs", "id", ids))
 
 
-def _read_bytes(connection: Connection, columns: str, table: str, key: str, ids: Sequence[int]) -> list[Any]:
-    """Read columns of the rows of a table with these ids."""
+def _read_bytes(connection: Connection, columns: str, table: str, key: str, ids: Sequence[int]) -> Iterator[Any]:
+    """Read columns of the rows of a table with these ids, in the order of those on SQLite."""
     select = f"SELECT {columns} FROM"
     if connection.dialect.name == "postgresql":
         read = f"{select} {table} WHERE {key} = ANY(%s::bigint[])"
         with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
-            return cast("list[Any]", cursor.execute(read, (_array(ids),), binary=True).fetchall())
-    # A join asks id by id; IN would sort them first.
-    read = f"{select} json_each(?) AS asked CROSS JOIN {table} ON {table}.{key} = asked.value"
-    return _read(connection, read, _listed(ids))
+            yield from cursor.execute(read, (_array(ids),), binary=True)
+    else:  # a join asks id by id; IN would sort them first
+        read = f"{select} json_each(?) AS asked CROSS JOIN {table} ON {table}.{key} = asked.value"
+        with _driving(connection, read) as cursor:
+            yield from cursor.execute(read, (_listed(ids),))
 
 
 def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -329,7 +330,7 @@ def filter_versions(connection: Connection) -> list[tuple[int, int]]:
 
 def filters(connection: Connection, shards: Sequence[int]) -> list[tuple[int, int, bytes]]:
     """Read (shard, version, data) of the filters of these shards."""
-    return _read_bytes(connection, "shard, version, data", "key_filters", "shard", shards)
+    return list(_read_bytes(connection, "shard, version, data", "key_filters", "shard", shards))
 
 
 def entered_keys(connection: Connection, first: int, last: int, most: int) -> list[int]:

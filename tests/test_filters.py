@@ -185,6 +185,8 @@ def test_filters_are_made_of_an_index_that_had_none(database_url: str) -> None:
     migrations.downgrade(engine, "0008")
     assert len(rows(engine, "SELECT key, cell FROM halved_cells")) == len(CELLS)
     migrations.upgrade(engine)
+    assert all(sought(engine, KEYS))
+    list(filters.refresh(engine))
     assert rows(engine, "SELECT shard, data FROM key_filters ORDER BY shard") == before
     assert halved(engine) == {-5: {0, 1}, 7: {0}}
     assert all(sought(engine, KEYS))

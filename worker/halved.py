@@ -33,10 +33,13 @@ def halved_cells(connection: Connection, keys: NDArray[np.int32] | NDArray[np.in
     """The halved cells of those of these keys that have any. To be called before any is halved in the transaction:
     that may be rolled back."""
     kept = _KEPT[connection.engine] = _read(connection, _KEPT.get(connection.engine, _NOTHING))
+    if not len(kept.keys):
+        return defaultdict(set)
     asked = keys.astype(np.int32)  # of the same type, or all that is kept would be copied
-    starts, ends = np.searchsorted(kept.keys, asked), np.searchsorted(kept.keys, asked, "right")
-    have = np.flatnonzero(starts < ends)
-    parts = zip(keys[have].tolist(), starts[have].tolist(), ends[have].tolist(), strict=True)
+    starts = np.searchsorted(kept.keys, asked)
+    have = np.flatnonzero(kept.keys.take(starts, mode="clip") == asked)
+    ends = np.searchsorted(kept.keys, asked[have], "right")
+    parts = zip(keys[have].tolist(), starts[have].tolist(), ends.tolist(), strict=True)
     return defaultdict(set, {key: set(kept.cells[start:end].tolist()) for key, start, end in parts})
 
 

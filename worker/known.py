@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,7 +150,7 @@ def load_words(connection: Connection, ids: Collection[int]) -> dict[int, Told]:
 def lay_words(connection: Connection, ids: Collection[int], told: Mapping[int, Told]) -> Laid:
     """The words of texts side by side, read as far as they are not among those `told`."""
     stored = fingerprints(connection, sorted(set(ids) - told.keys()))
-    return Laid.of([*stored, *((text, *told[text]) for text in told.keys() & ids)])
+    return Laid.of(chain(stored, ((text, *told[text]) for text in told.keys() & ids)))
 
 
 def lock(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:

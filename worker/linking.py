@@ -31,9 +31,9 @@ from worker.index import Halved, Halving, Pair, Posted, candidates, halve
 from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, same_item
 from worker.regroup import regroup
 
-PIECE = 1 << 12
+PIECE = 1 << 13
 """Pairs whose words are read and looked at in one go: bounds the memory that takes."""
-ON_A_SERVER = 4
+ON_A_SERVER = 2
 """So many times as many on PostgreSQL, which takes longer for small ones, and whose processes have more memory."""
 
 _TWIN = aliased(Article)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from worker.core.runs import SHARD_BITS
 
-BITS: Final = 24
-"""2**BITS bits a filter, 2 MB: a quarter of them are set by 5 million keys in a shard, as among a million articles."""
+BITS: Final = 25
+"""2**BITS bits a filter, 4 MB: one in seven is set by 5 million keys in a shard, as among a million articles."""
 Filter = NDArray[np.uint8]
 
 

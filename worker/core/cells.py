@@ -79,6 +79,8 @@ def leaf(place: int, halved: Collection[int]) -> int:
 
 def leaves(places: Collection[int], halved: Collection[int]) -> set[int]:
     """The cells that hold these places."""
+    if ROOT not in halved:  # most often
+        return {ROOT}
     return {leaf(place, halved) for place in places}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final, cast
 
 import numpy as np
@@ -26,33 +25,41 @@ Pairs = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """The words of some texts side by side, in order of the texts' ids."""
+    """The words of some texts side by side."""
 
     texts: NDArray[np.int64]
+    """Ascending."""
+    order: NDArray[np.int64]
+    """Where each of these stands in here."""
     words: NDArray[np.uint32]
     starts: NDArray[np.int64]
-    """Where each text's words begin; one more than there are texts."""
+    """Where each one's words begin; one more than there are texts."""
     headlines: NDArray[np.int64]
 
     @staticmethod
     def of(rows: Iterable[tuple[int, Any, int]]) -> "Laid":
-        """From (id, words as they are stored, words of the headline), copied once."""
-        texts, words, headlines = zip(*sorted(rows, key=itemgetter(0)), strict=True)
-        packed = [own if isinstance(own, bytes) else memoryview(own).cast("B") for own in words]
-        laid = np.frombuffer(bytearray().join(packed), "<u4").astype(np.uint32, copy=False)
-        starts = np.cumsum([0, *map(len, packed)]) // 4
-        return Laid(np.array(texts, np.int64), laid, starts, np.array(headlines, np.int64))
+        """From (id, words as they are stored, words of the headline), each copied once, as it comes."""
+        texts, ends, headlines, laid = [], [0], [], bytearray()
+        for text, words, headline in rows:
+            laid.extend(words)  # by themselves as bytes: `+=` would ask numpy to add
+            texts.append(text)
+            ends.append(len(laid))
+            headlines.append(headline)
+        words = np.frombuffer(laid, "<u4").astype(np.uint32, copy=False)
+        ids = np.array(texts, np.int64)
+        order = np.argsort(ids)
+        return Laid(ids[order], order, words, np.array(ends, np.int64) // 4, np.array(headlines, np.int64))
 
     def numbers(self, texts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where texts stand in here. Raises KeyError if one does not."""
         at = np.searchsorted(self.texts, texts).clip(max=len(self.texts) - 1)
         if not np.array_equal(self.texts[at], texts):
             raise KeyError(f"texts without words: {sorted(set(texts[self.texts[at] != texts].tolist()))[:5]}")
-        return at
+        return self.order.take(at)
 
     def told(self, text: int) -> Told:
         """A copy of what one text says."""
-        at = int(np.searchsorted(self.texts, text))
+        at = self.order[np.searchsorted(self.texts, text)]
         return self.words[self.starts[at] : self.starts[at + 1]].copy(), int(self.headlines[at])
 
 
