@@ -69,6 +69,43 @@ def matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, 
     return _read(connection, f"{told} WHERE text_a IN {listed} OR text_b IN {listed}", _listed(text_ids))
 
 
+def same_item(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Read (text, other) of all others that appeared under the same source and id as one of these, or the same link.
+
+    By what `Article.item` is the hash of: an agency's ids mostly ascend, so that new ones share a page of the index.
+    """
+    if connection.dialect.name == "postgresql":
+        return _read(connection, _SAME_ITEM_POSTGRESQL, _array(text_ids))
+    return _read(connection, _SAME_ITEM_SQLITE, _listed(text_ids))
+
+
+_OTHERS = "SELECT a.text_id, b.text_id FROM a CROSS JOIN articles b ON {} WHERE b.text_id <> a.text_id"
+_SAME_ITEM_SQLITE = (
+    "WITH a AS (SELECT t.text_id, t.source, t.external_id, t.link FROM json_each(?) AS ids "  # noqa: S608 - our own words
+    "CROSS JOIN articles t ON t.text_id = ids.value) "
+    + " UNION ".join(
+        _OTHERS.format(same) for same in ("b.source IS a.source AND b.external_id = a.external_id", "b.link = a.link")
+    )
+)
+# OFFSET 0: text by text, by the indexes. Of a table it knows little about yet, PostgreSQL would sort all of it.
+_OTHERS_POSTGRESQL = (
+    "SELECT a.text_id, b.text_id FROM a CROSS JOIN LATERAL (SELECT text_id FROM articles WHERE {} OFFSET 0) b "
+    "WHERE b.text_id <> a.text_id"
+)
+_SAME_ITEM_POSTGRESQL = (
+    "WITH a AS MATERIALIZED (SELECT t.* FROM unnest(%s::int[]) AS ids (id) CROSS JOIN LATERAL "  # noqa: S608 - our own words
+    "(SELECT text_id, source, external_id, link FROM articles WHERE text_id = ids.id OFFSET 0) t) "
+    + " UNION ".join(
+        _OTHERS_POSTGRESQL.format(same)
+        for same in (
+            "source = a.source AND external_id = a.external_id",
+            "source IS NULL AND a.source IS NULL AND external_id = a.external_id",
+            "link = a.link",
+        )
+    )
+)
+
+
 def keyed_matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int, bool]]:
     """Read (text, other, whether it is firm) of the matches that rest on shared keys and are between two of these
     texts; on PostgreSQL of others that have one of these first, too."""

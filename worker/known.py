@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, select
 
 from models.dialect import fingerprints, matches, one_of
 from models.tables import Article, Text
@@ -91,17 +91,6 @@ class Standing(NamedTuple):
 
     revision: int
     place: Place
-
-
-def same_item(one: type[Article], two: type[Article]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """What holds of two appearances of one item: one condition where the source is known, one where it is not.
-
-    By what `Article.item` is the hash of: an agency's ids mostly ascend, so that new ones share a page of the index.
-    """
-    same_id = two.external_id == one.external_id
-    # Neither has a source; said of `one` by itself, SQLite would begin with all that have none.
-    no_source = and_(two.source.is_(None), func.coalesce(one.source, two.source).is_(None))
-    return and_(two.source == one.source, same_id), and_(no_source, same_id)
 
 
 def know(text_id: int, digest: bytes, length: int, revision: int, seen: Sequence[Appearance]) -> Known:

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, bindparam, delete, select, union
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, Engine, bindparam, delete, select
 
-from models.dialect import count_less, insert_rows, lock_links, one_of, one_writes
+from models.dialect import count_less, insert_rows, lock_links, one_of, one_writes, same_item
 from models.engine import look, transact
-from models.tables import Article, Match
+from models.tables import Match
 from worker.core import match
 from worker.core.candidates import ENOUGH, Listed, counts, propose
 from worker.core.cells import leads, within
@@ -28,7 +27,7 @@ from worker.core.runs import Postings, Spans, find, merge
 from worker.core.verify import Laid, Told, promising, verify
 from worker.halved import halved_cells
 from worker.index import Halved, Halving, Pair, Posted, candidates, halve
-from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock, same_item
+from worker.known import Edge, Fresh, Known, component, lay_words, load, load_words, lock
 from worker.regroup import regroup
 
 PIECE = 1 << 13
@@ -36,15 +35,6 @@ PIECE = 1 << 13
 ON_A_SERVER = 2
 """So many times as many on PostgreSQL, which takes longer for small ones, and whose processes have more memory."""
 
-_TWIN = aliased(Article)
-_SHARED = union(
-    *(
-        select(Article.text_id, _TWIN.text_id)
-        .join(_TWIN, same)
-        .where(_TWIN.text_id != Article.text_id, one_of(Article.text_id, "ids"))
-        for same in (*same_item(Article, _TWIN), _TWIN.link == Article.link)
-    )
-)
 _PAIR = (Match.text_a == bindparam("a"), Match.text_b == bindparam("b"))
 _UNMATCH = delete(Match).where(*_PAIR)
 _COLUMNS = (
@@ -222,7 +212,7 @@ def _verified(
 
 def _same_item(connection: Connection, ids: Sequence[int]) -> set[Pair]:
     """Pairs of these texts with any other that appeared under the same source and id, or the same URL."""
-    return {(min(a, b), max(a, b)) for a, b in connection.execute(_SHARED, {"ids": ids})}
+    return {(min(a, b), max(a, b)) for a, b in same_item(connection, ids)}
 
 
 # --- apply --------------------------------------------------------------------------------------------------------

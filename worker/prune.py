@@ -24,19 +24,17 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union,
     update,
 )
-from sqlalchemy.orm import aliased
 
-from models.dialect import delete_postings, lock_links, lock_store, one_of, update_rows
+from models.dialect import delete_postings, lock_links, lock_store, one_of, same_item, update_rows
 from models.engine import look, transact
 from models.tables import UNLINKED, Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
 from worker import filters, postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
-from worker.known import component, load, load_words, lock, same_item
+from worker.known import component, load, load_words, lock
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
 from worker.regroup import regroup
@@ -274,14 +272,10 @@ def _spare_kills(
     killed = set(connection.scalars(withdrawn))
     if not killed:
         return old
-    notices = [row.id for row in old if row.status == "cancelled"]
-    columns = Article.id, Article.text_id, Article.item
-    notice = aliased(Article)
-    near = select(*columns).where(one_of(Article.text_id, sorted(members)))
-    of_notices = [
-        select(*columns).join(notice, same).where(one_of(notice.id, notices)) for same in same_item(notice, Article)
-    ]
-    seen = connection.execute(union(near, *of_notices)).all()
+    notices = [row.text_id for row in old if row.status == "cancelled"]
+    near = {*members, *notices, *(other for _, other in same_item(connection, notices))}
+    columns = select(Article.id, Article.text_id, Article.item)
+    seen = connection.execute(columns.where(one_of(Article.text_id, sorted(near)))).all()
     while True:
         going = {row.id for row in old}
         left = {row.text_id for row in seen if row.id not in going}
