@@ -1,10 +1,12 @@
 """The examples fold into the stories, with the relations, that their authors meant."""
 
 import json
+import shutil
 from pathlib import Path
 
 from tests.conduct import opened, rows
 from worker.commands.ingest import run
+from worker.rebuild import rebuild
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EXPECTED = json.loads((Path(__file__).parent / "data" / "examples-expected.json").read_text())["articles"]
@@ -32,3 +34,15 @@ def test_every_example_is_in_its_story_with_its_relation(sqlite_url: str) -> Non
     assert {name: len(ids) for name, ids in found_in.items()} == dict.fromkeys(found_in, 1)
     assert len(set.union(*found_in.values())) == len(found_in)
     assert wrong == {}
+
+
+def test_what_comes_again_after_a_rebuild_is_no_second_article(sqlite_url: str, tmp_path: Path) -> None:
+    again = tmp_path / "again" / "examples"
+    shutil.copytree(EXAMPLES, again)
+    with opened(sqlite_url) as (engine, _):
+        run(engine, [EXAMPLES], json_=True)
+        before = rows(engine, "SELECT id, key FROM articles ORDER BY id")
+        rebuild(engine, lambda *_: None)
+        run(engine, [again], json_=True)
+        assert rows(engine, "SELECT id, key FROM articles ORDER BY id") == before
+        assert rows(engine, "SELECT sum(new) AS new FROM deliveries") == [{"new": len(before)}]
