@@ -64,6 +64,29 @@ def test_the_migrated_schema_equals_the_models(database_url: str) -> None:
     engine.dispose()
 
 
+def test_articles_have_no_other_indexes_on_the_way_down_than_they_had(database_url: str) -> None:
+    def indexes() -> list[tuple[object, object]]:
+        found = inspect(engine).get_indexes("articles") + inspect(engine).get_unique_constraints("articles")
+        return sorted((str(one["name"]), str(one["column_names"])) for one in found)
+
+    engine = open_engine(database_url)
+    migrations.upgrade(engine, "0009")
+    before = indexes()
+    migrations.upgrade(engine)
+    assert len(indexes()) < len(before)
+    migrations.downgrade(engine, "0009")
+    assert indexes() == before
+    engine.dispose()
+
+
+def test_postgresql_does_not_compress_bodies_by_pglz(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    migrations.upgrade(engine)
+    kept = "SELECT attstorage = 'e' OR attcompression = 'l' AS quick FROM pg_attribute"
+    assert rows(engine, f"{kept} WHERE attrelid = 'bodies'::regclass AND attname = 'body'") == [{"quick": True}]
+    engine.dispose()
+
+
 def test_migrating_twice_changes_nothing_and_back_leaves_nothing(database_url: str) -> None:
     engine = open_engine(database_url)
     assert not migrations.is_current(engine)
