@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, bindparam, text
 
-INDEX = ("text_keys", "posting_runs", "key_filters", "halved_cells")
+INDEX = ("text_keys", "key_pages", "posting_runs", "key_filters", "halved_cells")
 SEARCH = "text_search"
 SAMPLE = 2_000
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = str(Path(__file__).parent)
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision, said here so that reading commands need not load Alembic; a test compares it with the files."""
 
 # One number for every newsfold: whoever holds it in PostgreSQL is migrating. SQLite's write lock does the same.

@@ -1,16 +1,16 @@
 """The statements that SQLite and PostgreSQL spell differently, each once, and some that SQLAlchemy takes long for."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from sqlalchemy import JSON, ColumnElement, Connection, Dialect, String, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -19,23 +19,15 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 from models.base import UTCDateTime, as_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 STORING_LOCK = 0x73746F72
 LINKING_LOCK = 0x6C696E6B
 """The same numbers for every newsfold, in PostgreSQL's advisory locks."""
 
-_COPIED = [
-    ("fields", ">i2"), ("key_size", ">i4"), ("key", ">i4"), ("place_size", ">i4"), ("place", ">i8"),
-    ("text_size", ">i4"), ("text", ">i4"),
-]  # fmt: skip
-"""A row of `text_keys` in PostgreSQL's binary COPY: each field after its size."""
-
-
 _LIST = "%b"
 """A list for psycopg to send in binary: as text integers take it 4 times as long, floats 9, bytes 17."""
-_TOGETHER = 64
+TOGETHER = 64
 """Rows in one INSERT on SQLite, of few columns: postings take half the time. Wide rows gain nothing."""
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -62,11 +54,11 @@ def matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, 
     told = "SELECT text_a, text_b, relation, strength, jaccard, containment_a, containment_b FROM matches"
     if connection.dialect.name == "postgresql":
         read = f"{told} WHERE text_a = ANY(%s::int[]) OR text_b = ANY(%s::int[])"
-        with _driving(connection, read) as cursor:
-            rows = cursor.execute(read, (_array(text_ids),) * 2, binary=True).fetchall()
+        with driving(connection, read) as cursor:
+            rows = cursor.execute(read, (sql_array(text_ids),) * 2, binary=True).fetchall()
             return cast("list[tuple[int, int, str, float, float, float, float]]", rows)
     listed = "(SELECT value FROM json_each(?1))"
-    return _read(connection, f"{told} WHERE text_a IN {listed} OR text_b IN {listed}", _listed(text_ids))
+    return fetch(connection, f"{told} WHERE text_a IN {listed} OR text_b IN {listed}", json_list(text_ids))
 
 
 def same_item(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -75,8 +67,8 @@ def same_item(connection: Connection, text_ids: Sequence[int]) -> list[tuple[int
     By what `Article.item` is the hash of: an agency's ids mostly ascend, so that new ones share a page of the index.
     """
     if connection.dialect.name == "postgresql":
-        return _read(connection, _SAME_ITEM_POSTGRESQL, _array(text_ids))
-    return _read(connection, _SAME_ITEM_SQLITE, _listed(text_ids))
+        return fetch(connection, _SAME_ITEM_POSTGRESQL, sql_array(text_ids))
+    return fetch(connection, _SAME_ITEM_SQLITE, json_list(text_ids))
 
 
 _OTHERS = "SELECT a.text_id, b.text_id FROM a CROSS JOIN articles b ON {} WHERE b.text_id <> a.text_id"
@@ -112,22 +104,22 @@ def keyed_matches(connection: Connection, text_ids: Sequence[int]) -> list[tuple
     select = "SELECT text_a, text_b, firm FROM"
     keyed = "matches WHERE shared_keys IS NOT NULL AND text_a"
     if connection.dialect.name == "postgresql":  # with both ends in the statement a generic plan may try each with each
-        return _read(connection, f"{select} {keyed} = ANY(%s::int[])", _array(text_ids))
+        return fetch(connection, f"{select} {keyed} = ANY(%s::int[])", sql_array(text_ids))
     # A join asks text by text; IN would sort them first. With + the other end is no part of the search, but looked at
     # before the row is read.
     within = "+text_b IN (SELECT value FROM json_each(?1))"
     read = f"{select} json_each(?1) AS asked CROSS JOIN {keyed} = asked.value AND {within}"
-    return _read(connection, read, _listed(text_ids))
+    return fetch(connection, read, json_list(text_ids))
 
 
 def run_ids(connection: Connection) -> list[int]:
     """Read which runs of postings there are."""
-    return [row[0] for row in _read(connection, "SELECT id FROM posting_runs")]
+    return [row[0] for row in fetch(connection, "SELECT id FROM posting_runs")]
 
 
 def run_sizes(connection: Connection) -> list[tuple[int, int, int]]:
     """Read (shard, how many postings, run) of all runs."""
-    return _read(connection, "SELECT shard, postings, id FROM posting_runs")
+    return fetch(connection, "SELECT shard, postings, id FROM posting_runs")
 
 
 def runs(connection: Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
@@ -140,12 +132,12 @@ def _read_bytes(connection: Connection, columns: str, table: str, key: str, ids:
     select = f"SELECT {columns} FROM"
     if connection.dialect.name == "postgresql":
         read = f"{select} {table} WHERE {key} = ANY(%s::bigint[])"
-        with _driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
-            yield from cursor.execute(read, (_array(ids),), binary=True)
+        with driving(connection, read) as cursor:  # binary: bytes come as text otherwise, twice as many
+            yield from cursor.execute(read, (sql_array(ids),), binary=True)
     else:  # a join asks id by id; IN would sort them first
         read = f"{select} json_each(?) AS asked CROSS JOIN {table} ON {table}.{key} = asked.value"
-        with _driving(connection, read) as cursor:
-            yield from cursor.execute(read, (_listed(ids),))
+        with driving(connection, read) as cursor:
+            yield from cursor.execute(read, (json_list(ids),))
 
 
 def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -165,7 +157,7 @@ def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: 
                 copy.write_row(row)
     else:
         insert = f"INSERT INTO {listed} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our own names
-        with _driving(connection, insert) as cursor:
+        with driving(connection, insert) as cursor:
             cursor.executemany(insert, converted)
 
 
@@ -193,13 +185,13 @@ def insert_missing(
     if connection.dialect.name == "postgresql":
         types = (model.__table__.c[name].type.compile(connection.dialect) for name in names)
         listed = f"SELECT * FROM unnest({', '.join(f'{_LIST}::{kind}[]' for kind in types)})"  # noqa: S608 - our own words
-        return _read(connection, f"{insert} {listed} {new}", *map(list, zip(*rows, strict=True)))
+        return fetch(connection, f"{insert} {listed} {new}", *map(list, zip(*rows, strict=True)))
     marks = f"({', '.join('?' * len(names))})"
     inserted = []
-    for at in range(0, len(rows), _TOGETHER):
-        some = rows[at : at + _TOGETHER]
+    for at in range(0, len(rows), TOGETHER):
+        some = rows[at : at + TOGETHER]
         values = f"VALUES {', '.join([marks] * len(some))}"
-        inserted += _read(connection, f"{insert} {values} {new}", *chain.from_iterable(some))
+        inserted += fetch(connection, f"{insert} {values} {new}", *chain.from_iterable(some))
     return inserted
 
 
@@ -207,8 +199,8 @@ def new_ids(connection: Connection, table: str, count: int) -> list[int]:
     """Ids for so many new rows of a table, which nobody else is given."""
     if connection.dialect.name == "postgresql":
         query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-        return [row[0] for row in _read(connection, query, table, count)]
-    ((last,),) = _read(connection, f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - our own name
+        return [row[0] for row in fetch(connection, query, table, count)]
+    ((last,),) = fetch(connection, f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - our own name
     return list(range(last + 1, last + 1 + count))
 
 
@@ -238,7 +230,7 @@ def count_less(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> 
     less = "UPDATE matches SET shared_keys = shared_keys"
     if connection.dialect.name == "postgresql":
         of = "FROM unnest(%s::int[], %s::int[], %s::int[]) AS new (lost, a, b) WHERE text_a = new.a AND text_b = new.b"
-        columns = tuple(_array(column) for column in zip(*rows, strict=True))
+        columns = tuple(sql_array(column) for column in zip(*rows, strict=True))
         connection.exec_driver_sql(f"{less} - new.lost {of}", columns)
     else:
         connection.exec_driver_sql(f"{less} - ? WHERE text_a = ? AND text_b = ?", list(rows))
@@ -264,7 +256,7 @@ class _Numbers(TypeDecorator[Sequence[int]]):
         return dialect.type_descriptor(_Unnamed() if dialect.name == "postgresql" else String())
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> str:
-        return _array(value or ()) if dialect.name == "postgresql" else _listed(value or ())
+        return sql_array(value or ()) if dialect.name == "postgresql" else json_list(value or ())
 
 
 class _Unnamed(UserDefinedType[str]):
@@ -290,7 +282,7 @@ def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
 
 
 @contextmanager
-def _driving(connection: Connection, statement: str) -> Iterator[Any]:
+def driving(connection: Connection, statement: str) -> Iterator[Any]:
     """A cursor of the driver, for what SQLAlchemy has no word for, or takes long for; errors as it raises them."""
     driver: Any = connection.dialect.dbapi
     try:
@@ -300,17 +292,17 @@ def _driving(connection: Connection, statement: str) -> Iterator[Any]:
         raise DBAPIError.instance(statement, None, error, driver.Error, hide_parameters=True) from error
 
 
-def _read(connection: Connection, statement: str, *parameters: Any) -> list[Any]:
+def fetch(connection: Connection, statement: str, *parameters: Any) -> list[Any]:
     """All rows, as the driver hands them out: SQLAlchemy takes 50 us more a statement, which an article that comes
     alone feels."""
-    with _driving(connection, statement) as cursor:
+    with driving(connection, statement) as cursor:
         cursor.execute(statement, parameters)
         return cast("list[Any]", cursor.fetchall())
 
 
 @contextmanager
 def _copying(connection: Connection, statement: str) -> Iterator[Any]:
-    with _driving(connection, statement) as cursor, cursor.copy(statement) as copy:
+    with driving(connection, statement) as cursor, cursor.copy(statement) as copy:
         yield copy
 
 
@@ -318,51 +310,16 @@ def killed_items(connection: Connection, items: Sequence[bytes]) -> list[bytes]:
     """Read which of these items were killed by their agencies."""
     killed, select = "WHERE status = 'cancelled' AND item", "SELECT DISTINCT item FROM articles"
     if connection.dialect.name == "postgresql":
-        found = _read(connection, f"{select} {killed} = ANY({_LIST})", list(items))
+        found = fetch(connection, f"{select} {killed} = ANY({_LIST})", list(items))
     else:  # by itself SQLite takes the index of all items, and reads the article of each to see its status
         select += " INDEXED BY ix_articles_cancelled"
-        found = _read(connection, f"{select} {killed} IN ({', '.join('?' * len(items))})", *items)
+        found = fetch(connection, f"{select} {killed} IN ({', '.join('?' * len(items))})", *items)
     return [bytes(row[0]) for row in found]
-
-
-def insert_postings(
-    connection: Connection, keys: "NDArray[np.int32]", places: "NDArray[np.int64]", texts: "NDArray[np.int32]"
-) -> None:
-    """Enter postings in the candidate index in bulk, given in its order, passing over those that are there.
-
-    None should be; but if one were, this would fail again and again, and all who store with it.
-    """
-    if connection.dialect.name == "postgresql":
-        import numpy as np  # reading commands do without, and start the sooner
-
-        # Binary COPY takes them as they lie in memory; as parameters they took longer to write down than to store.
-        copied = np.empty(len(keys), _COPIED)
-        copied["fields"], copied["key_size"], copied["place_size"], copied["text_size"] = 3, 4, 8, 4
-        copied["key"], copied["place"], copied["text"] = keys, places, texts
-        try:
-            with (
-                connection.begin_nested(),
-                _copying(connection, "COPY text_keys (key, place, text_id) FROM STDIN (FORMAT BINARY)") as copy,
-            ):
-                copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + copied.tobytes() + b"\xff\xff")
-        except IntegrityError:
-            connection.exec_driver_sql(
-                "INSERT INTO text_keys (key, place, text_id) "
-                "SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[]) ON CONFLICT DO NOTHING",
-                tuple(_array(column) for column in (keys, places, texts)),
-            )
-    else:
-        columns = (column.data for column in (keys, places, texts))  # as a list they would take ten times the memory
-        rows = zip(*columns, strict=True)
-        insert = "INSERT OR IGNORE INTO text_keys (key, place, text_id) VALUES"
-        with _driving(connection, insert) as cursor:
-            while group := list(islice(rows, _TOGETHER)):
-                cursor.execute(f"{insert} {', '.join(['(?, ?, ?)'] * len(group))}", list(chain.from_iterable(group)))
 
 
 def filter_versions(connection: Connection) -> list[tuple[int, int]]:
     """Read (shard, version) of all filters."""
-    return _read(connection, "SELECT shard, version FROM key_filters")
+    return fetch(connection, "SELECT shard, version FROM key_filters")
 
 
 def filters(connection: Connection, shards: Sequence[int]) -> list[tuple[int, int, bytes]]:
@@ -370,116 +327,21 @@ def filters(connection: Connection, shards: Sequence[int]) -> list[tuple[int, in
     return list(_read_bytes(connection, "shard, version, data", "key_filters", "shard", shards))
 
 
-def entered_keys(connection: Connection, first: int, last: int, most: int) -> list[int]:
-    """Read the keys in the candidate index from `first` to `last`, each once, so many of them, ascending."""
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    held = f"SELECT DISTINCT key FROM text_keys WHERE key BETWEEN {mark} AND {mark} ORDER BY key LIMIT {mark}"  # noqa: S608
-    return [row[0] for row in _read(connection, held, first, last, most)]
-
-
 def halved_cells(connection: Connection, since: int, most: int) -> list[tuple[int, int, int]]:
     """Read (id, key, cell) of halved cells in the order they were halved, so many of them, from number `since` on."""
     mark = "%s" if connection.dialect.name == "postgresql" else "?"
     held = f"SELECT id, key, cell FROM halved_cells WHERE id >= {mark} ORDER BY id LIMIT {mark}"  # noqa: S608 - a mark
-    return _read(connection, held, since, most)
+    return fetch(connection, held, since, most)
 
 
-Span = tuple[int, int, int]
-"""A key, and the first and last place to look for it."""
-
-
-Entered = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
-"""What the candidate index holds: numbers of what was asked, and texts, one for one."""
-
-
-def postings(connection: Connection, keys: "NDArray[np.int64]") -> Entered:
-    """Read the candidate index: the texts of these keys, which ascend."""
-    if connection.dialect.name == "postgresql":
-        held = "SELECT key, string_agg(int4send(text_id), '') FROM text_keys WHERE key = ANY(%s::int[]) GROUP BY key"
-        found, texts = _gathered(connection, held, _array(keys))
-        return keys.searchsorted(found), texts
-    asked = "FROM json_each(?) AS asked CROSS JOIN text_keys AS t ON t.key = asked.value"
-    return _concatenated(connection, "asked.key", asked, keys)
-
-
-def postings_within(connection: Connection, spans: Sequence[Span]) -> Entered:
-    """Read parts of the candidate index: the texts in each of these spans."""
-    if connection.dialect.name == "postgresql":
-        texts = (
-            "SELECT count(*) AS held, string_agg(int4send(t.text_id), '') AS texts FROM text_keys t "
-            "WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
-        )
-        held = f"FROM {_SPANS_POSTGRESQL} CROSS JOIN LATERAL ({texts}) AS p WHERE p.held > 0"
-        return _gathered(connection, f"SELECT s.number, p.texts {held}", *_columns(spans))
-    held = "FROM s CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
-    return _concatenated(connection, "s.number", held, spans, _SPANS_SQLITE)
-
-
-def _gathered(connection: Connection, select: str, *parameters: Any) -> Entered:
-    """From rows (number, texts as PostgreSQL sends them): most of the time went into making a row of each posting."""
-    import numpy as np  # reading commands do without, and start the sooner
-
-    with _driving(connection, select) as cursor:
-        rows = cursor.execute(select, parameters, binary=True).fetchall()
-    texts = np.frombuffer(b"".join(row[1] for row in rows), ">i4").astype(np.int64)
-    return np.repeat(np.array([row[0] for row in rows], np.int64), [len(row[1]) // 4 for row in rows]), texts
-
-
-def _concatenated(connection: Connection, number: str, held: str, asked: Collection[Any], first: str = "") -> Entered:
-    """From all of it as one string, text and number as one integer, as short as can be: making rows, or a string each,
-    took half as long again as looking for them."""
-    import numpy as np
-
-    bits = len(asked).bit_length()
-    select = f"{first} SELECT group_concat(t.text_id << {bits} | {number}) {held}"
-    ((found,),) = _read(connection, select, _listed(asked))
-    both = np.fromstring(found or "", np.int64, sep=",")
-    return both & (1 << bits) - 1, both >> bits
-
-
-def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
-    """Read parts of the candidate index posting by posting: (number of the span, place, text)."""
-    held = "SELECT s.number, t.place, t.text_id FROM "
-    where = "CROSS JOIN text_keys t WHERE t.key = s.key AND t.place BETWEEN s.first AND s.last"
-    if connection.dialect.name == "postgresql":
-        return _read(connection, f"{held} {_SPANS_POSTGRESQL} {where}", *_columns(spans))
-    return _read(connection, f"{_SPANS_SQLITE} {held} s {where}", _listed(spans))
-
-
-_SPANS_POSTGRESQL = "unnest(%s::int[], %s::int[], %s::bigint[], %s::bigint[]) AS s(number, key, first, last)"
-_SPANS_SQLITE = (
-    "WITH s AS MATERIALIZED (SELECT key AS number, value ->> 0 AS key, value ->> 1 AS first, value ->> 2 AS last "
-    "FROM json_each(?)) "
-)
-
-
-def _columns(spans: Sequence[Span]) -> tuple[str, ...]:
-    return _array(range(len(spans))), *(_array(column) for column in zip(*spans, strict=True))
-
-
-def _listed(numbers: Iterable[Any]) -> str:
+def json_list(numbers: Iterable[Any]) -> str:
     """Numbers, or lists of them, as JSON: `str` takes six times as long, and does not take arrays of numpy."""
     return orjson.dumps(numbers, default=list, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _array(numbers: Iterable[Any]) -> str:
+def sql_array(numbers: Iterable[Any]) -> str:
     """An array as PostgreSQL reads it: the driver takes a hundred times as long to write one down number by number."""
-    return f"{{{_listed(numbers)[1:-1]}}}"
-
-
-def delete_postings(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> int:
-    """Delete (key, place, text_id) rows of the candidate index in bulk; return how many there were."""
-    if not rows:
-        return 0
-    if connection.dialect.name == "postgresql":
-        return connection.exec_driver_sql(
-            "DELETE FROM text_keys t USING unnest(%s::int[], %s::bigint[], %s::int[]) AS gone(key, place, text_id) "
-            "WHERE t.key = gone.key AND t.place = gone.place AND t.text_id = gone.text_id",
-            tuple(map(_array, zip(*rows, strict=True))),
-        ).rowcount
-    return connection.exec_driver_sql(
-        "DELETE FROM text_keys WHERE key = ? AND place = ? AND text_id = ?", list(rows)
-    ).rowcount
+    return f"{{{json_list(numbers)[1:-1]}}}"
 
 
 def fill_search(connection: Connection, text_ids: Sequence[int]) -> None:
@@ -490,13 +352,13 @@ def fill_search(connection: Connection, text_ids: Sequence[int]) -> None:
             "INSERT INTO text_search "
             "SELECT text_id, strip(to_tsvector('simple', left(headline || ' ' || body, 200000))) "
             "FROM bodies WHERE text_id = ANY(%s::int[]) ON CONFLICT DO NOTHING",
-            (_array(text_ids),),
+            (sql_array(text_ids),),
         )
     else:
         connection.exec_driver_sql(
             "INSERT INTO text_search(rowid, headline, body) SELECT text_id, headline, body FROM bodies "
             "WHERE text_id IN (SELECT value FROM json_each(?))",
-            (_listed(text_ids),),
+            (json_list(text_ids),),
         )
 
 

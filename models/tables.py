@@ -168,7 +168,7 @@ UNLINKED: Final = Text.linked == false()
 
 
 class Unsearched(Base):
-    """A text that the full-text search is still to be told of (`worker.searching`). No foreign key, as `text_keys`."""
+    """A text that the full-text search is still to be told of (`worker.searching`). No foreign key, as `TextKey`."""
 
     __tablename__ = "unsearched"
 
@@ -176,13 +176,14 @@ class Unsearched(Base):
 
 
 class TextKey(Base):
-    """The candidate index: sampled shingle hashes and LSH bands, one row a key, text and day it appeared on.
+    """The candidate index on SQLite: sampled shingle hashes and LSH bands, a row for each key, text and day it appeared
+    on (`worker.text_keys`). PostgreSQL has `KeyPage`.
 
     No foreign key: what takes texts away takes their rows, which it finds without a search.
     """
 
     __tablename__ = "text_keys"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - the primary key is the table
+    __table_args__ = {"sqlite_with_rowid": False, "info": {"only": "sqlite"}}  # noqa: RUF012 - the primary key is the table
 
     key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -190,8 +191,24 @@ class TextKey(Base):
     text_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
+class KeyPage(Base):
+    """The candidate index on PostgreSQL, some dozens of postings in a row (`worker.key_pages`).
+
+    A row has the postings from its own key, place and text on, up to the next row's.
+    """
+
+    __tablename__ = "key_pages"
+    __table_args__ = {"info": {"only": "postgresql"}}  # noqa: RUF012
+
+    key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    text_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes]
+    """`worker.core.pages.pack`."""
+
+
 class PostingRun(Base):
-    """Postings that are not in `text_keys` yet, some thousands in a row (`worker.postings`)."""
+    """Postings that are not entered in the index yet, some thousands in a row (`worker.postings`)."""
 
     __tablename__ = "posting_runs"
 
@@ -204,7 +221,7 @@ class PostingRun(Base):
 
 
 class KeyFilter(Base):
-    """Which keys of one shard `text_keys` may hold: all others need not be looked for (`worker.filters`)."""
+    """Which keys of one shard may be entered in the index: all others need not be looked for (`worker.filters`)."""
 
     __tablename__ = "key_filters"
 

@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Engine, select, text
 
 import migrations
 from models.engine import open_engine, reading
-from models.tables import Match, TextKey
+from models.tables import Match
 from worker import filters
 from worker.commands.export import lines
 from worker.core.candidates import counts
 from worker.core.cells import leads
 from worker.core.fingerprint import index_keys
+from worker.core.runs import Postings
+from worker.entered import BEFORE_ALL, LAST_KEY, entered
 from worker.index import halved_cells
 from worker.known import load, load_words
 from worker.parsing import parse_with_format
@@ -56,13 +58,27 @@ def parse_lines_here(stream: BinaryIO, name: str) -> Iterator[bytes]:
         yield orjson.dumps([format_, tuple(found)], option=orjson.OPT_APPEND_NEWLINE)
 
 
+def enters(connection: Connection) -> list[tuple[int, int, int]]:
+    """What is entered in the candidate index, and waits no more: (key, place, text), ascending."""
+    found, last = [], BEFORE_ALL
+    while len((some := entered(connection).after(connection, last, LAST_KEY, 1000)).keys):
+        found += rows_of(some)
+        last = found[-1]
+    return found
+
+
+def rows_of(postings: Postings) -> list[tuple[int, int, int]]:
+    """Postings as rows (key, place, text)."""
+    return list(zip(*(column.tolist() for column in postings), strict=True))
+
+
 def posted(engine: Engine) -> list[tuple[int, int, int]]:
     """Everything in the candidate index, wherever it is kept: (key, place, text), ascending."""
     with reading(engine) as connection:
-        found = [tuple(row) for row in connection.execute(select(TextKey.key, TextKey.place, TextKey.text_id))]
+        found = enters(connection)
         assert filters.sought(connection, np.array(sorted({row[0] for row in found}), np.int64)).all()
         for run in recent(connection):
-            found += zip(*(column.tolist() for column in run), strict=True)
+            found += rows_of(run)
     return sorted(found)
 
 

@@ -51,7 +51,7 @@ ROUNDS = 40
 PATIENCE = 60.0
 """Seconds that pass with each look at the clock: what the watcher waits for, this long or longer, happens at once."""
 LASTING = ("newsfold.db", "newsfold.db-wal")
-_DRIVING = dialect._driving
+_DRIVING = dialect.driving
 FILE_OPERATIONS = ("rename", "replace", "link", "unlink", "mkdir", "rmdir", "open", "fsync")
 
 
@@ -176,7 +176,7 @@ class Machine:
             self.dropped.update(orjson.loads((kept / "dropped.json").read_bytes()))
         else:
             with writing(self.engine) as connection:
-                names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+                names = ", ".join(table.name for table in Base.metadata.sorted_tables if table.name != "text_keys")
                 connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
     def drop(self, files: Files) -> None:
@@ -206,7 +206,7 @@ class Machine:
         """A process that uses the engine, until it ends or the fuse blows."""
         fuse = self._fuse = Fuse(blows_at)
         never = {"SYNCED": "OFF", "UNSYNCED": "OFF"}  # what was synced is remembered instead
-        driving = patch.object(dialect, "_driving", self._driving)
+        driving = patch.object(dialect, "driving", self._driving)
         try:
             with suppress(DeathError), patch.multiple(models.engine, **never), driving:
                 yield fuse

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine, delete, insert
 import migrations
 from models.dialect import insert_missing
 from models.engine import look, open_engine, transact
-from models.tables import HalvedCell, TextKey
+from models.tables import HalvedCell
 from tests.conduct import posted, rows
 from worker import filters, postings
 from worker.core.runs import Postings
+from worker.entered import entered
 from worker.halved import halved_cells
 
 KEYS = np.array([-(2**31), -5, 0, 77, 2**28, 2**31 - 1], np.int32)
@@ -33,9 +34,14 @@ def engines(database_url: str) -> Iterator[tuple[Engine, Engine]]:
         engine.dispose()
 
 
+def entries(keys: np.ndarray) -> Postings:
+    """These keys, posted at one place for one text."""
+    return Postings(keys, np.full(len(keys), 3), np.full(len(keys), 9, np.int32))
+
+
 def enter(connection: Connection, keys: np.ndarray) -> None:
     """Post these keys and enter them."""
-    postings.add(connection, Postings(keys, np.full(len(keys), 3), np.full(len(keys), 9, np.int32)))
+    postings.add(connection, entries(keys))
     postings.settle(connection)
 
 
@@ -86,7 +92,7 @@ def test_what_was_rolled_back_is_not_kept(engines: tuple[Engine, Engine]) -> Non
 def test_keys_that_nobody_has_any_more_are_forgotten_and_all_others_are_not(engines: tuple[Engine, Engine]) -> None:
     transact(engines[0], partial(enter, keys=KEYS))
     assert all(sought(engines[1], KEYS))
-    transact(engines[0], lambda connection: connection.execute(delete(TextKey).where(TextKey.key >= 77)))
+    transact(engines[0], lambda connection: entered(connection).delete(connection, entries(KEYS[3:])))
     assert all(sought(engines[1], KEYS))
     assert sum(filters.refresh(engines[0])) == 3
     for engine in engines:

@@ -20,7 +20,8 @@ SHELL = (
     "worker.forks", "worker.loaded", "worker.pulse", "worker.metrics",
 )  # fmt: skip
 PIPELINE = (
-    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store", "worker.postings", "worker.filters",
+    "worker.pipeline", "worker.parts", "worker.leftovers", "worker.store", "worker.postings", "worker.entered",
+    "worker.text_keys", "worker.key_pages", "worker.filters",
     "worker.inbox", "worker.ledger", "worker.linking", "worker.known",
     "worker.index", "worker.halved", "worker.searching", "worker.regroup", "worker.rebuild", "worker.prune",
     "worker.settings", "worker.logs",

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from models import queries
-from models.engine import reading, transact
-from tests.conduct import edited, exported, ingest, opened, partition, posted, records, rows, write_jsonl
+from models.engine import look, reading, transact
+from tests.conduct import edited, enters, exported, ingest, opened, partition, posted, records, rows, write_jsonl
 from tests.simulator import Machine, jsonl
 from tests.test_pipeline import family
 from tests.test_simulator import FULL, silence
@@ -21,6 +21,7 @@ from worker import postings, prune, searching
 from worker.cli import cli
 from worker.commands.prune import cut_off
 from worker.core.errors import NewsfoldError
+from worker.entered import BEFORE_ALL, Posting
 from worker.pipeline import Pipeline
 from worker.prune import Pruned
 
@@ -49,16 +50,21 @@ NEWEST = records([99])[0] | {"published_at": "2026-05-30T08:00:00Z"}
 """What came last stays, however old it is (see `prune._deletable`): so something comes last that is not."""
 
 
+def held(engine: Engine) -> int:
+    """How many keys are entered."""
+    return len({key for key, _, _ in look(engine, enters)})
+
+
 def test_keys_that_left_the_index_are_looked_for_no_more(database_url: str, tmp_path: Path) -> None:
     with opened(database_url) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "a.jsonl", [*family(3), *family(4)]))
         transact(engine, postings.settle)
         noted = "SELECT sum(length(data)) / 4 AS keys FROM key_filters"  # four bytes each while they are few
-        held = "SELECT count(DISTINCT key) AS keys FROM text_keys"
-        assert rows(engine, noted) == rows(engine, held)
-        before = rows(engine, held)
+        before = held(engine)
+        assert rows(engine, noted) == [{"keys": before}]
         prune.forget_before(engine, CUT, nothing)
-        assert rows(engine, noted) == rows(engine, held) != before
+        assert rows(engine, noted) == [{"keys": held(engine)}]
+        assert held(engine) < before
 
 
 def test_what_left_the_index_stays_in_its_story_and_is_matched_to_nothing_new(
@@ -152,7 +158,7 @@ def test_a_text_that_comes_again_while_its_keys_are_taken_out_is_posted_once(
     with opened(database_url) as (engine, pipe):
         ingest(pipe, write_jsonl(tmp_path / "a.jsonl", [first]))
         whole = posted(engine)
-        last: int | None = None
+        last: Posting | None = BEFORE_ALL
         for _ in range(slices):
             last, _ = transact(engine, partial(prune._forget_slice, after=last, cut=CUT))
         assert 0 < len(posted(engine)) < len(whole)
@@ -262,8 +268,9 @@ def test_pruning_beside_workers_harms_neither(postgres_url: str, tmp_path: Path)
         pruner.join()
         assert not failures
         prune.delete_before(pipe, CUT, nothing)
-        for table in ("articles", "texts", "stories", "matches", "text_keys", "posting_runs"):
+        for table in ("articles", "texts", "stories", "matches", "posting_runs"):
             assert count(engine, table) == 0, table
+        assert look(engine, enters) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which keys `text_keys` may hold, as processes keep it: most keys of a new text no other has, and are not looked for.
+"""Which keys may be entered in the index, as processes keep it: most of a new text no other has, and need no search.
 
 A filter for each shard, written by whoever enters postings, in the same transaction; so none misses what is there. What
 is deleted stays in it until `refresh`, and costs a search that finds nothing.
@@ -19,10 +19,11 @@ from models.engine import look, transact
 from models.tables import KeyFilter
 from worker.core import bloom
 from worker.core.bloom import Filter
-from worker.core.runs import SHARD_BITS, shards
+from worker.core.runs import SHARD_BITS, last_of, shards
+from worker.entered import entered
 
 PIECE: Final = 1 << 16
-"""Keys read at a time."""
+"""Postings read at a time."""
 TRIES: Final = 3
 """How often a shard is read anew because something was entered meanwhile."""
 
@@ -46,7 +47,7 @@ def add(connection: Connection, keys: NDArray[np.int32]) -> None:
 
 
 def sought(connection: Connection, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which of these keys, which ascend, `text_keys` may hold."""
+    """Tell which of these keys, which ascend, may be entered."""
     held = _held(connection, dict(dialect.filter_versions(connection)))
     may = np.zeros(len(keys), np.bool_)
     for shard, start, end in shards(keys):
@@ -56,12 +57,12 @@ def sought(connection: Connection, keys: NDArray[np.int64]) -> NDArray[np.bool_]
 
 
 def forget(connection: Connection) -> None:
-    """Empty them all, as `text_keys` is emptied."""
+    """Empty them all, as the index is."""
     connection.execute(_EMPTIED)
 
 
 def refresh(engine: Engine) -> Iterator[int]:
-    """Make them anew from what is in `text_keys`, shard by shard, beside running workers; yield how many keys each has.
+    """Make them anew from what is entered, shard by shard, beside running workers; yield how many keys each has.
 
     A shard in which something is entered each time is left as it is.
     """
@@ -78,10 +79,11 @@ def _survey(connection: Connection, shard: int) -> tuple[int, int, Filter]:
     held, count = bloom.empty(), 0
     size = 1 << 32 - SHARD_BITS
     first, last = shard * size - (1 << 31), (shard + 1) * size - (1 << 31) - 1
-    while keys := dialect.entered_keys(connection, first, last, PIECE):
-        bloom.add(held, np.array(keys, np.int32))
-        count += len(keys)
-        first = keys[-1] + 1
+    at = first - 1, 0, 0
+    while len((found := entered(connection).after(connection, at, last, PIECE)).keys):
+        bloom.add(held, found.keys)
+        count += len(np.unique(found.keys)) - (int(found.keys[0]) == at[0])
+        at = last_of(found)
     return version, count, held
 
 

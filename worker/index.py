@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from models import dialect
-from models.dialect import Span
 from models.tables import HalvedCell
 from worker.core import cells
 from worker.core.candidates import counts, propose
+from worker.core.runs import Span
 from worker.halved import halved_cells
 from worker.postings import lookup, places_within
 

@@ -1,7 +1,7 @@
-"""The candidate index as it is stored: the newest postings in sorted runs, all others in `text_keys`.
+"""The candidate index as it is stored: the newest postings in sorted runs, all others entered (`worker.entered`).
 
 Every transaction that stores postings adds a run, cut into shards by key. While more wait than should, each of these
-enters the fullest shard in `text_keys`: so the work is spread, and nobody waits for all of it. Runs never change, and a
+enters the fullest shard: so the work is spread, and nobody waits for all of it. Runs never change, and a
 process keeps what it has read of them.
 """
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from models import dialect
-from models.dialect import Span
 from models.tables import PostingRun
 from worker import filters
 from worker.core.candidates import Listed
-from worker.core.runs import SHARD_BITS, Postings, Spans, find, joined, merge, pack, part, shards, unpack
+from worker.core.runs import SHARD_BITS, Postings, Span, Spans, find, joined, merge, pack, part, shards, unpack
+from worker.entered import entered
 
 WAITING: Final = 1 << 21
 """Postings that may wait in all shards, 16 bytes each in every process; twice as many where few articles come, which
 would feel it. In all together: the fullest then holds nearly twice what each could hold if each had a limit of its own,
-which all reach at once; and the more it holds, the more of them share a page of `text_keys`."""
+which all reach at once; and the more it holds, the more of them share a page."""
 ON_A_SERVER: Final = 2
 """So many times as many wait on PostgreSQL, which takes longer to enter them, and whose processes have more memory."""
 SMALL: Final = 4096
@@ -58,7 +58,7 @@ def add(connection: Connection, postings: Postings) -> None:
 
 
 def settle(connection: Connection) -> None:
-    """Enter all there is in `text_keys`. The caller holds off everybody else who stores."""
+    """Enter all there is. The caller holds off everybody else who stores."""
     for shard in (UNCUT, *range(1 << SHARD_BITS)):
         _enter(connection, shard)
 
@@ -106,9 +106,9 @@ def _tidy(connection: Connection, waiting: int) -> None:
 
 def _enter(connection: Connection, shard: int) -> None:
     if taken := _take(connection, list(connection.scalars(_IN_SHARD, {"shard": shard}))):
-        entered = merge(taken)
-        filters.add(connection, entered.keys)
-        dialect.insert_postings(connection, *entered)
+        waited = merge(taken)
+        filters.add(connection, waited.keys)  # which holds off who else enters there
+        entered(connection).insert(connection, waited)
 
 
 def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
@@ -122,7 +122,7 @@ def _take(connection: Connection, runs: Sequence[int]) -> list[Postings]:
 
 
 def recent(connection: Connection) -> list[Postings]:
-    """What waits in runs. Read it before `text_keys`, or what is just being entered there may be missed.
+    """What waits in runs. Read it before what is entered, or what is just being may be missed.
 
     Where each statement sees what is there by then (not in `look`), the same may be seen in both.
     """
@@ -151,10 +151,10 @@ def lookup(connection: Connection, keys: Numbers, spans: Sequence[Span]) -> List
     numbers, texts = _in_runs(connection, asked)
     sought = np.flatnonzero(filters.sought(connection, keys))
     if len(sought):
-        found, held = dialect.postings(connection, keys[sought])
+        found, held = entered(connection).of_keys(connection, keys[sought])
         numbers, texts = np.concatenate((numbers, sought[found])), np.concatenate((texts, held))
     if spans:
-        found, held = dialect.postings_within(connection, spans)
+        found, held = entered(connection).within(connection, spans)
         numbers, texts = np.concatenate((numbers, len(keys) + found)), np.concatenate((texts, held))
     several = np.bincount(numbers, minlength=len(asked))[numbers] > 1
     return Listed.of(numbers[several], texts[several], len(asked))
@@ -170,7 +170,7 @@ def places_within(connection: Connection, spans: Collection[Span]) -> list[tuple
     for run in recent(connection):
         numbers, at = find(run, asked)
         found += zip(numbers.tolist(), run.places[at].tolist(), run.texts[at].tolist(), strict=True)
-    found += dialect.places_within(connection, spans)
+    found += entered(connection).places_within(connection, spans)
     return [(spans[number], place, text) for number, place, text in sorted(set(found))]
 
 

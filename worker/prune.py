@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -23,17 +25,18 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    true,
     update,
 )
 
-from models.dialect import delete_postings, lock_links, lock_store, one_of, same_item, update_rows
+from models.dialect import lock_links, lock_store, one_of, same_item, update_rows
 from models.engine import look, transact
-from models.tables import UNLINKED, Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text, TextKey
+from models.tables import UNLINKED, Article, Body, Delivery, StockLine, Story, StoryChange, StoryRedirect, Text
 from worker import filters, postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
+from worker.core.runs import Postings, chosen, last_of, of_rows
+from worker.entered import BEFORE_ALL, LAST_KEY, Posting, entered
 from worker.known import component, load, load_words, lock
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
@@ -73,15 +76,14 @@ def forget_before(engine: Engine, cut: datetime, progress: Progress) -> Pruned:
     One that came out again since stays where it came out last. One without a date goes when nothing of it was received
     since.
     """
-    last: int | None = None
+    last: Posting | None = BEFORE_ALL
     pruned = Pruned()
-    while True:
+    while last is not None:
         last, gone = transact(engine, partial(_forget_slice, after=last, cut=cut))
         pruned += Pruned(postings=gone)
         progress("keys", SLICE)
-        if last is None:
-            _refresh(engine, progress)
-            return pruned
+    _refresh(engine, progress)
+    return pruned
 
 
 def delete_before(pipe: Pipeline, cut: datetime, progress: Progress) -> Pruned:
@@ -129,33 +131,33 @@ def _refresh(engine: Engine, progress: Progress) -> None:
         progress("keys", seen)
 
 
-def _forget_slice(connection: Connection, after: int | None, cut: datetime) -> tuple[int | None, int]:
-    """Delete from the next keys; return the last of them, None if there are no more, and how many postings went."""
+def _forget_slice(connection: Connection, after: Posting, cut: datetime) -> tuple[Posting | None, int]:
+    """Delete from the next postings; return the last of them, None if there are no more, and how many went."""
     lock_store(connection, alone=True)  # or some runs might be somebody else's, and left out
-    if after is None:  # not each time: beside workers something always waits, and each shard's filter is written for it
+    if after == BEFORE_ALL:  # not each time: beside workers something always waits, and is written to filters
         postings.settle(connection)
-    here: ColumnElement[bool] = true() if after is None else TextKey.key > after
-    ahead = select(TextKey.key).where(here).order_by(TextKey.key).offset(SLICE).limit(1)
-    last = connection.scalar(ahead)
-    if last is not None:
-        here = and_(here, TextKey.key <= last)
-    return last, connection.execute(delete(TextKey).where(here, _forgotten(cut))).rowcount
+    index = entered(connection)
+    found = index.after(connection, after, LAST_KEY, SLICE)
+    if not len(found.keys):
+        return None, 0
+    return last_of(found), index.delete(connection, chosen(found, _forgotten(connection, found, cut)))
 
 
-def _forgotten(cut: datetime) -> ColumnElement[bool]:
-    """The postings of what is old."""
-    since = exists().where(Article.text_id == TextKey.text_id, Article.received_at >= cut)
-    return or_(TextKey.place.between(DATED, _day(cut) - 1), and_(TextKey.place < DATED, ~since))
+def _forgotten(connection: Connection, found: Postings, cut: datetime) -> NDArray[np.bool_]:
+    """Which of these postings are of what is old."""
+    undated = found.places < DATED
+    texts = np.unique(found.texts[undated]).tolist()
+    query = select(Article.text_id).where(one_of(Article.text_id, texts), Article.received_at >= cut)
+    since = list(connection.scalars(query)) if texts else []
+    return np.where(undated, ~np.isin(found.texts, since), found.places < _day(cut))
 
 
 def _count_forgotten(connection: Connection, cut: datetime) -> int:
-    count = connection.scalar(select(func.count()).select_from(TextKey).where(_forgotten(cut))) or 0
-    for run in postings.recent(connection):
-        count += int(((run.places >= DATED) & (run.places < _day(cut))).sum())
-        undated = run.texts[run.places < DATED].tolist()
-        texts = one_of(Article.text_id, sorted(set(undated)))
-        since = set(connection.scalars(select(Article.text_id).where(texts, Article.received_at >= cut)))
-        count += sum(text not in since for text in undated)
+    count = sum(int(_forgotten(connection, run, cut).sum()) for run in postings.recent(connection))
+    last = BEFORE_ALL
+    while len((found := entered(connection).after(connection, last, LAST_KEY, SLICE)).keys):
+        count += int(_forgotten(connection, found, cut).sum())
+        last = last_of(found)
     return count
 
 
@@ -247,7 +249,7 @@ def _delete(connection: Connection, ids: Sequence[int], cut: datetime) -> tuple[
         posted += [(key, place, text) for key in index_keys(words).tolist() for place in places]
     if postings.wait(connection, touched):
         postings.settle(connection)
-    gone = delete_postings(connection, sorted(posted))
+    gone = entered(connection).delete(connection, of_rows(posted))
     stories = _stories_of(connection, doomed)
     connection.execute(delete(Text).where(one_of(Text.id, doomed)))  # and with them their matches
     changed = sorted(seen)

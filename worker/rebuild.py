@@ -23,12 +23,12 @@ from models.tables import (
     StockLine,
     Story,
     Text,
-    TextKey,
 )
 from worker import filters, linking, searching, store
 from worker.core.article import Article
 from worker.core.boilerplate import line_keys, recurring
 from worker.core.fingerprint import index_name
+from worker.entered import entered
 from worker.pipeline import CHUNK, prepare
 
 UNFINISHED = "a rebuild that was not finished"
@@ -73,7 +73,8 @@ def _learn(connection: Connection) -> frozenset[int]:
 
 def _forget(connection: Connection, stock: Collection[int]) -> None:
     lock_store(connection, alone=True)
-    for table in (Match, TextKey, PostingRun, HalvedCell, StockLine, IndexVersion, LinkAttempt):
+    entered(connection).clear(connection)
+    for table in (Match, PostingRun, HalvedCell, StockLine, IndexVersion, LinkAttempt):
         connection.execute(delete(table))
     filters.forget(connection)
     # Until the index is whole again nobody may link by it: what is not there yet would never be found.

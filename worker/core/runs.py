@@ -6,7 +6,7 @@ entered together with those of thousands of articles they share them.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple, cast
@@ -26,9 +26,15 @@ class Postings(NamedTuple):
     texts: NDArray[np.int32]
 
 
+POSTING: Final = np.dtype([("key", np.int32), ("place", np.int64), ("text", np.int32)])
+
+Span = tuple[int, int, int]
+"""A stretch of the index: a key, and the first and last place to look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Stretches of the index: a key, and the first and last place to look at. Sorted by key, then first place."""
+    """Stretches of the index, sorted by key, then first place."""
 
     keys: NDArray[np.int64]
     firsts: NDArray[np.int64]
@@ -49,10 +55,32 @@ def part(postings: Postings, start: int, end: int) -> Postings:
     return Postings(keys[start:end], places[start:end], texts[start:end])
 
 
+def chosen(postings: Postings, which: NDArray[np.bool_] | NDArray[np.int64]) -> Postings:
+    """Those told by a mask, or by their numbers."""
+    keys, places, texts = postings
+    return Postings(keys[which], places[which], texts[which])
+
+
+def of_rows(rows: Iterable[tuple[int, int, int]]) -> Postings:
+    """Rows (key, place, text), in any order."""
+    return in_memory(np.array(sorted(rows), POSTING))
+
+
+def in_memory(records: NDArray[np.void]) -> Postings:
+    """Records (key, place, text), each column by itself and in this machine's byte order, as numba has them."""
+    return Postings(
+        records["key"].astype(np.int32), records["place"].astype(np.int64), records["text"].astype(np.int32)
+    )
+
+
+def last_of(postings: Postings) -> tuple[int, int, int]:
+    """The last of them: key, place, text."""
+    return int(postings.keys[-1]), int(postings.places[-1]), int(postings.texts[-1])
+
+
 def ordered(postings: Postings) -> Postings:
     """These in the index's order."""
-    order = np.lexsort((postings.texts, postings.places, postings.keys))
-    return Postings(postings.keys[order], postings.places[order], postings.texts[order])
+    return chosen(postings, np.lexsort((postings.texts, postings.places, postings.keys)))
 
 
 def merge(runs: Sequence[Postings]) -> Postings:

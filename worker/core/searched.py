@@ -1,4 +1,4 @@
-"""The compiled inner loops of `runs`: many spans looked up in one sorted run, and two runs made one."""
+"""The compiled inner loops of `runs` and `pages`: spans looked up in a run, two runs made one, pages found."""
 
 import numpy as np
 
@@ -44,21 +44,39 @@ def search(keys, places, span_keys, firsts, lasts, start, end):  # type: ignore[
 
 
 @compiled
+def _comes_first(key_a, place_a, text_a, key_b, place_b, text_b):  # type: ignore[no-untyped-def]
+    """Whether one posting comes before the other in the index's order."""
+    if key_a != key_b:
+        return key_a < key_b
+    if place_a != place_b:
+        return place_a < place_b
+    return text_a < text_b
+
+
+@compiled
+def reached(keys_a, places_a, texts_a, keys_b, places_b, texts_b):  # type: ignore[no-untyped-def]
+    """For each of the latter the number of the last of the former that does not come after it, -1 if there is none."""
+    found = np.empty(keys_b.size, np.int64)
+    a = np.int64(0)
+    for b in range(keys_b.size):
+        while a < keys_a.size and not _comes_first(
+            keys_b[b], places_b[b], texts_b[b], keys_a[a], places_a[a], texts_a[a]
+        ):
+            a += 1
+        found[b] = a - 1
+    return found
+
+
+@compiled
 def merged(keys_a, places_a, texts_a, keys_b, places_b, texts_b):  # type: ignore[no-untyped-def]
     """Keys, places and texts of two sorted runs in one."""
     size = keys_a.size + keys_b.size
     keys, places, texts = np.empty(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
     a = b = np.int64(0)
     for at in range(size):
-        first = b == keys_b.size
-        if not first and a < keys_a.size:
-            if keys_a[a] != keys_b[b]:
-                first = keys_a[a] < keys_b[b]
-            elif places_a[a] != places_b[b]:
-                first = places_a[a] < places_b[b]
-            else:
-                first = texts_a[a] < texts_b[b]
-        if first:
+        if b == keys_b.size or (
+            a < keys_a.size and _comes_first(keys_a[a], places_a[a], texts_a[a], keys_b[b], places_b[b], texts_b[b])
+        ):
             keys[at], places[at], texts[at] = keys_a[a], places_a[a], texts_a[a]
             a += 1
         else:

@@ -1,0 +1,50 @@
+"""Where postings end: a table that is its own index on SQLite, pages on PostgreSQL, which has no such tables."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from worker import key_pages, text_keys
+from worker.core.runs import Postings, Span
+
+Numbers = NDArray[np.int64]
+
+Posting = tuple[int, int, int]
+"""Key, place and text."""
+
+BEFORE_ALL: Final[Posting] = (-(1 << 31) - 1, 0, 0)
+"""Comes before every posting."""
+LAST_KEY: Final = (1 << 31) - 1
+
+
+class Entered(Protocol):
+    """The candidate index, as both modules have it. Postings are given, and come, in its order."""
+
+    def insert(self, connection: Connection, postings: Postings) -> None:
+        """Enter postings, passing over those that are there. The caller holds off who else enters in these shards."""
+
+    def delete(self, connection: Connection, postings: Postings) -> int:
+        """Delete those of these postings that are there; return how many. The caller holds off whoever enters any."""
+
+    def clear(self, connection: Connection) -> None:
+        """Delete all."""
+
+    def of_keys(self, connection: Connection, keys: Numbers) -> tuple[Numbers, Numbers]:
+        """Read the texts of these keys, which ascend: numbers of keys, and texts, one for one."""
+
+    def within(self, connection: Connection, spans: Sequence[Span]) -> tuple[Numbers, Numbers]:
+        """Read the texts in these spans: numbers of spans, and texts, one for one."""
+
+    def places_within(self, connection: Connection, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
+        """Read posting by posting what is in these spans: (number of the span, place, text)."""
+
+    def after(self, connection: Connection, last: Posting, until: int, most: int) -> Postings:
+        """Read on after the last posting of the call before, up to the key `until`: some `most`, or none at the end."""
+
+
+def entered(connection: Connection) -> Entered:
+    """The one of this database."""
+    return key_pages if connection.dialect.name == "postgresql" else text_keys
