@@ -31,6 +31,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "FULL", 4)
     monkeypatch.setattr(key_pages, "FULL", 4)
     monkeypatch.setattr(key_pages, "PIECE", 7)
+    monkeypatch.setattr(key_pages, "ASKED", 3)
 
 
 def some(random: np.random.Generator, count: int) -> list[tuple[int, int, int]]:

@@ -32,6 +32,8 @@ from worker.core.runs import (
 
 PIECE: Final = 1 << 14
 """Postings entered or deleted at a time: in the worst case each is in a page of its own, which makes 32 MB."""
+ASKED: Final = 1 << 12
+"""Spans looked for at a time: a page or more for each, of which most is not asked for, makes 6 MB."""
 
 Numbers = NDArray[np.int64]
 
@@ -135,9 +137,16 @@ _LAST: Final = np.iinfo(np.int64).max
 
 def _found(connection: Connection, spans: Numbers) -> tuple[Numbers, Postings]:
     """Numbers of spans, and the postings in them, one for one."""
-    columns = (dialect.sql_array(range(len(spans))), *(dialect.sql_array(column) for column in spans.T.copy()))
+    found = [_found_in(connection, spans, at) for at in range(0, len(spans), ASKED)]
+    return np.concatenate([numbers for numbers, _ in found]), joined([held for _, held in found])
+
+
+def _found_in(connection: Connection, spans: Numbers, at: int) -> tuple[Numbers, Postings]:
+    """The same of the next spans from number `at` on."""
+    asked = spans[at : at + ASKED]
+    columns = np.arange(at, at + len(asked)), *asked.T.copy()
     with dialect.driving(connection, _REACHED) as cursor:
-        rows = cursor.execute(_REACHED, columns, binary=True).fetchall()
+        rows = cursor.execute(_REACHED, tuple(map(dialect.sql_array, columns)), binary=True).fetchall()
     held = unpack(b"".join(row[1] for row in rows))
     numbers, sizes = np.array([(row[0], len(row[1]) // SIZE) for row in rows], np.int64).reshape(-1, 2).T
     of_key = np.flatnonzero(held.keys == np.repeat(spans[numbers, 0], sizes))

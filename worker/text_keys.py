@@ -11,7 +11,7 @@ from sqlalchemy import delete as deleting
 
 from models import dialect
 from models.tables import TextKey
-from worker.core.runs import POSTING, Postings, Span, in_memory
+from worker.core.runs import Postings, Span, ordered
 
 Numbers = NDArray[np.int64]
 
@@ -64,11 +64,13 @@ def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[i
 
 def after(connection: Connection, last: tuple[int, int, int], until: int, most: int) -> Postings:
     """See `Entered`."""
-    statement = (
-        "SELECT key, place, text_id FROM text_keys WHERE (key, place, text_id) > (?, ?, ?) AND key <= ? "
-        "ORDER BY key, place, text_id LIMIT ?"
+    select = (
+        "SELECT group_concat(key), group_concat(place), group_concat(text_id) FROM (SELECT key, place, text_id "
+        "FROM text_keys WHERE (key, place, text_id) > (?, ?, ?) AND key <= ? ORDER BY key, place, text_id LIMIT ?)"
     )
-    return in_memory(np.array(dialect.fetch(connection, statement, *last, until, most), POSTING))
+    (found,) = dialect.fetch(connection, select, *last, until, most)
+    keys, places, texts = (np.fromstring(column or "", np.int64, sep=",") for column in found)
+    return ordered(Postings(keys.astype(np.int32), places, texts.astype(np.int32)))
 
 
 def _concatenated(
