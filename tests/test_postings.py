@@ -1,6 +1,8 @@
 """The candidate index in its two parts: whatever waits in runs, it answers as if all were entered."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from models.engine import look, transact
-from tests.conduct import enters, opened, posted, rows
-from worker import postings
+from tests.conduct import enters, opened, posted, rows, rows_of
+from worker import key_pages, postings
+from worker.core import pages
 from worker.core.candidates import Listed
 from worker.core.runs import Postings, ordered, part
 
@@ -57,7 +60,7 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     for number in range(1, 40):
         one = batch(random, 100 * number, int(random.choice([1, 3, 30])))
         store(engine, one)
-        stored += zip(*(column.tolist() for column in one), strict=True)
+        stored += rows_of(one)
     assert posted(engine) == sorted(stored)
     waiting = look(engine, answers)
     (before,) = rows(engine, "SELECT count(*) AS runs, sum(postings) AS held FROM posting_runs")
@@ -67,6 +70,36 @@ def test_the_index_says_the_same_whatever_waits_in_runs(engine: Engine, monkeypa
     assert rows(engine, "SELECT * FROM posting_runs") == []
     assert posted(engine) == sorted(stored)
     assert look(engine, answers) == waiting
+
+
+def test_many_who_store_enter_and_look_at_once_lose_nothing_and_miss_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in (
+        (postings, "SMALL", 8), (postings, "WAITING", 40), (postings, "ON_A_SERVER", 1), (postings, "ALIKE", 3),
+        (pages, "FULL", 4), (key_pages, "FULL", 4), (key_pages, "PIECE", 7),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+
+    def work(number: int) -> list[tuple[int, int, int]]:
+        random = np.random.default_rng(number)
+        stored: list[tuple[int, int, int]] = []
+        with opened(database_url) as (engine, _):  # as a process of its own has it
+            for turn in range(12):
+                one = batch(random, 10_000 * number + 100 * turn, int(random.choice([1, 3, 30])))
+                store(engine, one)
+                stored += rows_of(one)
+                spans = sorted({(key, place, place) for key, place, _ in stored})
+                seen = look(engine, partial(postings.places_within, spans=spans))
+                assert set(stored) <= {(span[0], place, text) for span, place, text in seen}
+        return stored
+
+    with opened(database_url) as (engine, _), ThreadPoolExecutor(4) as pool:
+        stored = [row for own in pool.map(work, range(1, 5)) for row in own]
+        assert 0 < len(look(engine, enters)) < len(stored)
+        assert posted(engine) == sorted(stored)
+        transact(engine, postings.settle)
+        assert look(engine, enters) == sorted(stored)
 
 
 def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
