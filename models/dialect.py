@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from functools import cache, partial
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import JSON, ColumnElement, Connection, Dialect, String, bindparam
@@ -17,9 +17,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from models.base import UTCDateTime, as_json
-
-if TYPE_CHECKING:
-    pass
 
 STORING_LOCK = 0x73746F72
 LINKING_LOCK = 0x6C696E6B
