@@ -148,7 +148,8 @@ def insert_rows(connection: Connection, model: Any, names: Sequence[str], rows: 
     listed = f"{model.__tablename__} ({', '.join(column.name for column in columns)})"
     if connection.dialect.name == "postgresql":
         types = [column.type.compile(connection.dialect).lower() for column in columns]
-        with _copying(connection, f"COPY {listed} FROM STDIN (FORMAT BINARY)") as copy:
+        statement = f"COPY {listed} FROM STDIN (FORMAT BINARY)"
+        with driving(connection, statement) as cursor, cursor.copy(statement) as copy:
             copy.set_types(["float8" if name == "float" else name for name in types])
             for row in converted:
                 copy.write_row(row)
@@ -295,12 +296,6 @@ def fetch(connection: Connection, statement: str, *parameters: Any) -> list[Any]
     with driving(connection, statement) as cursor:
         cursor.execute(statement, parameters)
         return cast("list[Any]", cursor.fetchall())
-
-
-@contextmanager
-def _copying(connection: Connection, statement: str) -> Iterator[Any]:
-    with driving(connection, statement) as cursor, cursor.copy(statement) as copy:
-        yield copy
 
 
 def killed_items(connection: Connection, items: Sequence[bytes]) -> list[bytes]:

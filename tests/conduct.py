@@ -19,7 +19,7 @@ from worker.core.candidates import counts
 from worker.core.cells import leads
 from worker.core.fingerprint import index_keys
 from worker.core.runs import Postings
-from worker.entered import BEFORE_ALL, LAST_KEY, entered
+from worker.entered import through
 from worker.index import halved_cells
 from worker.known import load, load_words
 from worker.parsing import parse_with_format
@@ -58,13 +58,9 @@ def parse_lines_here(stream: BinaryIO, name: str) -> Iterator[bytes]:
         yield orjson.dumps([format_, tuple(found)], option=orjson.OPT_APPEND_NEWLINE)
 
 
-def enters(connection: Connection) -> list[tuple[int, int, int]]:
+def all_entered(connection: Connection) -> list[tuple[int, int, int]]:
     """What is entered in the candidate index, and waits no more: (key, place, text), ascending."""
-    found, last = [], BEFORE_ALL
-    while len((some := entered(connection).after(connection, last, LAST_KEY, 1000)).keys):
-        found += rows_of(some)
-        last = found[-1]
-    return found
+    return [row for found in through(connection, 1000) for row in rows_of(found)]
 
 
 def rows_of(postings: Postings) -> list[tuple[int, int, int]]:
@@ -75,7 +71,7 @@ def rows_of(postings: Postings) -> list[tuple[int, int, int]]:
 def posted(engine: Engine) -> list[tuple[int, int, int]]:
     """Everything in the candidate index, wherever it is kept: (key, place, text), ascending."""
     with reading(engine) as connection:
-        found = enters(connection)
+        found = all_entered(connection)
         assert filters.sought(connection, np.array(sorted({row[0] for row in found}), np.int64)).all()
         for run in recent(connection):
             found += rows_of(run)

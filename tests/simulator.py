@@ -176,7 +176,8 @@ class Machine:
             self.dropped.update(orjson.loads((kept / "dropped.json").read_bytes()))
         else:
             with writing(self.engine) as connection:
-                names = ", ".join(table.name for table in Base.metadata.sorted_tables if table.name != "text_keys")
+                tables = [table for table in Base.metadata.sorted_tables if table.info.get("only") != "sqlite"]
+                names = ", ".join(table.name for table in tables)
                 connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
     def drop(self, files: Files) -> None:

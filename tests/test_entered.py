@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from models.engine import look, transact
-from tests.conduct import enters, opened, rows, rows_of
+from tests.conduct import all_entered, opened, rows, rows_of
 from worker import key_pages
 from worker.core import pages
 from worker.core.runs import Postings, Span, of_rows
@@ -46,7 +46,7 @@ def answers(connection: Connection) -> tuple[object, ...]:
     keys = np.array(KEYS, np.int64)
     of_keys, within = index.of_keys(connection, keys), index.within(connection, SPANS)
     listed = [sorted(zip(*(column.tolist() for column in found), strict=True)) for found in (of_keys, within)]
-    return *listed, sorted(index.places_within(connection, SPANS)), enters(connection)
+    return *listed, sorted(index.places_within(connection, SPANS)), all_entered(connection)
 
 
 def expected(held: set[tuple[int, int, int]]) -> tuple[object, ...]:

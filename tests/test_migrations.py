@@ -13,7 +13,7 @@ import migrations
 from models import queries
 from models.base import Base
 from models.engine import look, open_engine, reading, transact, writing
-from tests.conduct import enters, posted, rows, rows_of
+from tests.conduct import all_entered, posted, rows, rows_of
 from worker import postings
 from worker.core.runs import Postings, of_rows
 from worker.entered import entered
@@ -164,7 +164,7 @@ def test_entered_postings_become_pages_and_rows_again(database_url: str) -> None
         listed = [{"key": key, "place": place, "text": one} for key, place, one in rows_of(told)]
         connection.execute(text("INSERT INTO text_keys VALUES (:key, :place, :text)"), listed)
     migrations.upgrade(engine)
-    assert look(engine, enters) == rows_of(told)
+    assert look(engine, all_entered) == rows_of(told)
     more = of_rows([(-7, 5, 1), (-8, 5, 2), (2**30, 2**47 - 1, 3)])
     transact(engine, lambda connection: entered(connection).insert(connection, more))
     migrations.downgrade(engine, "0012")

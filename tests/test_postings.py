@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from models.engine import look, transact
-from tests.conduct import enters, opened, posted, rows, rows_of
+from tests.conduct import all_entered, opened, posted, rows, rows_of
 from worker import key_pages, postings
 from worker.core import pages
 from worker.core.candidates import Listed
@@ -96,10 +96,10 @@ def test_many_who_store_enter_and_look_at_once_lose_nothing_and_miss_nothing(
 
     with opened(database_url) as (engine, _), ThreadPoolExecutor(4) as pool:
         stored = [row for own in pool.map(work, range(1, 5)) for row in own]
-        assert 0 < len(look(engine, enters)) < len(stored)
+        assert 0 < len(look(engine, all_entered)) < len(stored)
         assert posted(engine) == sorted(stored)
         transact(engine, postings.settle)
-        assert look(engine, enters) == sorted(stored)
+        assert look(engine, all_entered) == sorted(stored)
 
 
 def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
@@ -113,7 +113,7 @@ def test_a_shard_gets_what_is_worth_a_run_and_the_rest_stays_together(
     store(engine, mixed)
     found = rows(engine, "SELECT shard, postings FROM posting_runs ORDER BY shard")
     assert [tuple(row.values()) for row in found] == [(-1, 3), (8, 9), (15, 8)]
-    assert posted(engine) == list(zip(*(column.tolist() for column in mixed), strict=True))
+    assert posted(engine) == rows_of(mixed)
 
 
 def test_the_fullest_shard_is_entered_once_more_wait_in_all_than_may(
@@ -135,7 +135,7 @@ def test_the_fullest_shard_is_entered_once_more_wait_in_all_than_may(
     store(engine, more)
     left = rows(engine, "SELECT shard, sum(postings) AS held FROM posting_runs GROUP BY shard")
     assert [tuple(row.values()) for row in left] == [(8, 18)]
-    assert len(look(engine, enters)) == 20
+    assert len(look(engine, all_entered)) == 20
 
 
 def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_shard_may_hold_any_keys(engine: Engine, monkeypatch: pytest.MonkeyPat
             transact(engine, lambda connection: connection.execute(EIGHT))
             assert look(engine, answers) == before
             monkeypatch.setattr(postings, "WAITING", 60)  # from here on shards are entered as well
-    stored = sorted(row for one in told for row in zip(*(column.tolist() for column in one), strict=True))
+    stored = sorted(row for one in told for row in rows_of(one))
     assert posted(engine) == stored
     transact(engine, postings.settle)
     assert rows(engine, "SELECT * FROM posting_runs") == []

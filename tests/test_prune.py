@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from models import queries
 from models.engine import look, reading, transact
-from tests.conduct import edited, enters, exported, ingest, opened, partition, posted, records, rows, write_jsonl
+from tests.conduct import all_entered, edited, exported, ingest, opened, partition, posted, records, rows, write_jsonl
 from tests.simulator import Machine, jsonl
 from tests.test_pipeline import family
 from tests.test_simulator import FULL, silence
@@ -21,7 +21,8 @@ from worker import postings, prune, searching
 from worker.cli import cli
 from worker.commands.prune import cut_off
 from worker.core.errors import NewsfoldError
-from worker.entered import BEFORE_ALL, Posting
+from worker.core.runs import Posting
+from worker.entered import BEFORE_ALL
 from worker.pipeline import Pipeline
 from worker.prune import Pruned
 
@@ -52,7 +53,7 @@ NEWEST = records([99])[0] | {"published_at": "2026-05-30T08:00:00Z"}
 
 def held(engine: Engine) -> int:
     """How many keys are entered."""
-    return len({key for key, _, _ in look(engine, enters)})
+    return len({key for key, _, _ in look(engine, all_entered)})
 
 
 def test_keys_that_left_the_index_are_looked_for_no_more(database_url: str, tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_pruning_beside_workers_harms_neither(postgres_url: str, tmp_path: Path)
         prune.delete_before(pipe, CUT, nothing)
         for table in ("articles", "texts", "stories", "matches", "posting_runs"):
             assert count(engine, table) == 0, table
-        assert look(engine, enters) == []
+        assert look(engine, all_entered) == []
 
 
 @pytest.mark.parametrize(

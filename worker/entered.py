@@ -1,6 +1,6 @@
 """Where postings end: a table that is its own index on SQLite, pages on PostgreSQL, which has no such tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -8,16 +8,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from worker import key_pages, text_keys
-from worker.core.runs import Postings, Span
+from worker.core.runs import Posting, Postings, Span, last_of
 
 Numbers = NDArray[np.int64]
 
-Posting = tuple[int, int, int]
-"""Key, place and text."""
-
-BEFORE_ALL: Final[Posting] = (-(1 << 31) - 1, 0, 0)
-"""Comes before every posting."""
+FIRST_KEY: Final = -(1 << 31)
 LAST_KEY: Final = (1 << 31) - 1
+BEFORE_ALL: Final[Posting] = (FIRST_KEY, -1, 0)
+"""Comes before every posting."""
 
 
 class Entered(Protocol):
@@ -48,3 +46,11 @@ class Entered(Protocol):
 def entered(connection: Connection) -> Entered:
     """The one of this database."""
     return key_pages if connection.dialect.name == "postgresql" else text_keys
+
+
+def through(connection: Connection, most: int, first: int = FIRST_KEY, last: int = LAST_KEY) -> Iterator[Postings]:
+    """Read all there is with keys from `first` to `last`, some `most` at a time."""
+    at = first, -1, 0
+    while len((found := entered(connection).after(connection, at, last, most)).keys):
+        yield found
+        at = last_of(found)

@@ -19,8 +19,8 @@ from models.engine import look, transact
 from models.tables import KeyFilter
 from worker.core import bloom
 from worker.core.bloom import Filter
-from worker.core.runs import SHARD_BITS, last_of, shards
-from worker.entered import entered
+from worker.core.runs import SHARD_BITS, shards
+from worker.entered import through
 
 PIECE: Final = 1 << 16
 """Postings read at a time."""
@@ -79,12 +79,12 @@ def _survey(connection: Connection, shard: int) -> tuple[int, int, Filter]:
     held, count = bloom.empty(), 0
     size = 1 << 32 - SHARD_BITS
     first, last = shard * size - (1 << 31), (shard + 1) * size - (1 << 31) - 1
-    at = first - 1, 0, 0
-    while len((found := entered(connection).after(connection, at, last, PIECE)).keys):
+    newest = None
+    for found in through(connection, PIECE, first, last):
         bloom.add(held, found.keys)
-        count += len(np.unique(found.keys)) - (int(found.keys[0]) == at[0])
-        at = last_of(found)
-    return version, count, held
+        count += np.count_nonzero(np.diff(found.keys)) + (found.keys[0] != newest)
+        newest = found.keys[-1]
+    return version, int(count), held
 
 
 def _replace(connection: Connection, shard: int, version: int, held: Filter) -> bool:

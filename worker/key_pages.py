@@ -17,15 +17,16 @@ from models import dialect
 from models.tables import KeyPage
 from worker.core.pages import FULL, SIZE, among, cuts, pack, pages_of, unpack, without
 from worker.core.runs import (
-    POSTING,
+    RECORD,
     SHARD_BITS,
+    Posting,
     Postings,
     Span,
     chosen,
-    in_memory,
     joined,
     last_of,
     merge,
+    of_records,
     part,
     shards,
 )
@@ -124,7 +125,7 @@ def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[i
     return list(zip(numbers.tolist(), found.places.tolist(), found.texts.tolist(), strict=True))
 
 
-def after(connection: Connection, last: tuple[int, int, int], until: int, most: int) -> Postings:
+def after(connection: Connection, last: Posting, until: int, most: int) -> Postings:
     """See `Entered`."""
     with dialect.driving(connection, _NEXT) as cursor:
         rows = cursor.execute(_NEXT, (*last, until, -(-most // FULL)), binary=True).fetchall()
@@ -172,7 +173,7 @@ def _reached(connection: Connection, postings: Postings, least: int) -> tuple[Po
     first, last = last_of(part(postings, 0, 1)), last_of(postings)
     with dialect.driving(connection, _FIRSTS) as cursor:
         ((found,),) = cursor.execute(_FIRSTS, (least, *first, *first, *last), binary=True).fetchall()
-    pages = in_memory(np.frombuffer(found or b"", POSTING.newbyteorder(">")))
+    pages = of_records(np.frombuffer(found or b"", RECORD.newbyteorder(">")))
     if not found or last_of(part(pages, 0, 1)) > first:
         pages = joined([part(postings, 0, 1), pages])
     reached, own = np.unique(pages_of(pages, postings), return_inverse=True)

@@ -35,8 +35,8 @@ from worker import filters, postings
 from worker.core import cells
 from worker.core.article import came_out
 from worker.core.fingerprint import DEFAULT_SEED, index_keys
-from worker.core.runs import Postings, chosen, last_of, of_rows
-from worker.entered import BEFORE_ALL, LAST_KEY, Posting, entered
+from worker.core.runs import Posting, Postings, chosen, last_of, of_rows
+from worker.entered import BEFORE_ALL, LAST_KEY, entered, through
 from worker.known import component, load, load_words, lock
 from worker.pipeline import Pipeline, prepare
 from worker.rebuild import article_of
@@ -154,11 +154,7 @@ def _forgotten(connection: Connection, found: Postings, cut: datetime) -> NDArra
 
 def _count_forgotten(connection: Connection, cut: datetime) -> int:
     count = sum(int(_forgotten(connection, run, cut).sum()) for run in postings.recent(connection))
-    last = BEFORE_ALL
-    while len((found := entered(connection).after(connection, last, LAST_KEY, SLICE)).keys):
-        count += int(_forgotten(connection, found, cut).sum())
-        last = last_of(found)
-    return count
+    return count + sum(int(_forgotten(connection, found, cut).sum()) for found in through(connection, SLICE))
 
 
 def _day(cut: datetime) -> int:

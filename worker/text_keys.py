@@ -11,7 +11,7 @@ from sqlalchemy import delete as deleting
 
 from models import dialect
 from models.tables import TextKey
-from worker.core.runs import Postings, Span, ordered
+from worker.core.runs import Posting, Postings, Span
 
 Numbers = NDArray[np.int64]
 
@@ -62,15 +62,15 @@ def places_within(connection: Connection, spans: Sequence[Span]) -> list[tuple[i
     return dialect.fetch(connection, select, dialect.json_list(spans))
 
 
-def after(connection: Connection, last: tuple[int, int, int], until: int, most: int) -> Postings:
+def after(connection: Connection, last: Posting, until: int, most: int) -> Postings:
     """See `Entered`."""
-    select = (
+    select = (  # which takes them in the order of the inner one; as rows they took twice as long
         "SELECT group_concat(key), group_concat(place), group_concat(text_id) FROM (SELECT key, place, text_id "
         "FROM text_keys WHERE (key, place, text_id) > (?, ?, ?) AND key <= ? ORDER BY key, place, text_id LIMIT ?)"
     )
     (found,) = dialect.fetch(connection, select, *last, until, most)
     keys, places, texts = (np.fromstring(column or "", np.int64, sep=",") for column in found)
-    return ordered(Postings(keys.astype(np.int32), places, texts.astype(np.int32)))
+    return Postings(keys.astype(np.int32), places, texts.astype(np.int32))
 
 
 def _concatenated(

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conduct import rows_of
 from worker.core.pages import FULL, SIZE, among, cuts, pack, pages_of, unpack, without
-from worker.core.runs import Postings, of_rows
+from worker.core.runs import of_rows
 
 POSTINGS = st.sets(
     st.tuples(
@@ -17,11 +18,6 @@ POSTINGS = st.sets(
     )
 )
 SIZES = st.lists(st.integers(0, 5 * FULL))
-
-
-def rows(postings: Postings) -> list[tuple[int, int, int]]:
-    """Postings, one by one."""
-    return list(zip(*(column.tolist() for column in postings), strict=True))
 
 
 @given(SIZES)
@@ -40,7 +36,7 @@ def test_pages_are_cut_evenly_only_where_they_have_too_many_and_never_mixed(size
 def test_pages_read_as_they_were_written(stored: set[tuple[int, int, int]]) -> None:
     packed = pack(of_rows(stored))
     assert len(packed) == SIZE * len(stored)
-    assert rows(unpack(packed)) == sorted(stored)
+    assert rows_of(unpack(packed)) == sorted(stored)
 
 
 @given(POSTINGS, POSTINGS)
@@ -58,4 +54,4 @@ def test_those_that_are_there_are_told_from_those_that_are_not(
     numbers, at = among(of_rows(held), of_rows(asked))
     assert [sorted(asked)[number] for number in numbers] == sorted(held & asked)
     assert [sorted(held)[place] for place in at] == sorted(held & asked)
-    assert rows(without(of_rows(held), at)) == sorted(held - asked)
+    assert rows_of(without(of_rows(held), at)) == sorted(held - asked)

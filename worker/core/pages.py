@@ -10,16 +10,17 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.core.runs import POSTING, Postings, Spans, chosen, find, in_memory
+from worker.core.runs import RECORD, Postings, Spans, chosen, find, of_records
 
 FULL: Final = 120
 """Most postings in a page, not quite 2 KB: of a longer row PostgreSQL puts a part elsewhere."""
 
 Numbers = NDArray[np.int64]
 
-SIZE: Final = 16
-_PACKED: Final = POSTING.newbyteorder(">")
-"""As PostgreSQL sends numbers, and its functions read them."""
+_PACKED: Final = RECORD.newbyteorder(">")
+"""One posting after the other, so that a page is a slice of what is written for many; in the byte order in which
+PostgreSQL sends numbers, so that its functions can read them."""
+SIZE: Final = _PACKED.itemsize
 
 
 def pack(postings: Postings) -> bytes:
@@ -31,7 +32,7 @@ def pack(postings: Postings) -> bytes:
 
 def unpack(packed: bytes) -> Postings:
     """Read postings that were written down, one page after the other."""
-    return in_memory(np.frombuffer(packed, _PACKED))
+    return of_records(np.frombuffer(packed, _PACKED))
 
 
 def cuts(sizes: Numbers) -> tuple[Numbers, Numbers]:

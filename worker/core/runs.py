@@ -26,7 +26,11 @@ class Postings(NamedTuple):
     texts: NDArray[np.int32]
 
 
-POSTING: Final = np.dtype([("key", np.int32), ("place", np.int64), ("text", np.int32)])
+RECORD: Final = np.dtype([("key", np.int32), ("place", np.int64), ("text", np.int32)])
+"""A posting, where they are kept one by one and not column by column."""
+
+Posting = tuple[int, int, int]
+"""Key, place and text."""
 
 Span = tuple[int, int, int]
 """A stretch of the index: a key, and the first and last place to look at."""
@@ -61,20 +65,20 @@ def chosen(postings: Postings, which: NDArray[np.bool_] | NDArray[np.int64]) -> 
     return Postings(keys[which], places[which], texts[which])
 
 
-def of_rows(rows: Iterable[tuple[int, int, int]]) -> Postings:
+def of_rows(rows: Iterable[Posting]) -> Postings:
     """Rows (key, place, text), in any order."""
-    return in_memory(np.array(sorted(rows), POSTING))
+    return of_records(np.array(sorted(rows), RECORD))
 
 
-def in_memory(records: NDArray[np.void]) -> Postings:
+def of_records(records: NDArray[np.void]) -> Postings:
     """Records (key, place, text), each column by itself and in this machine's byte order, as numba has them."""
     return Postings(
         records["key"].astype(np.int32), records["place"].astype(np.int64), records["text"].astype(np.int32)
     )
 
 
-def last_of(postings: Postings) -> tuple[int, int, int]:
-    """The last of them: key, place, text."""
+def last_of(postings: Postings) -> Posting:
+    """The last of them."""
     return int(postings.keys[-1]), int(postings.places[-1]), int(postings.texts[-1])
 
 
