@@ -10,8 +10,8 @@ from models.engine import look, transact
 from tests.conduct import all_entered, opened, rows, rows_of
 from worker import key_pages
 from worker.core import pages
-from worker.core.runs import Postings, Span, of_rows
-from worker.entered import BEFORE_ALL, LAST_KEY, entered
+from worker.core.runs import Span, of_rows
+from worker.entered import entered, through
 
 KEYS = (-(2**31), -(2**31) + 1, -1, 0, 1, 2**28 - 1, 2**28, 2**31 - 1)
 """The ends of shards among them, and few: so that many meet."""
@@ -85,19 +85,19 @@ def test_it_holds_what_was_entered_and_not_deleted(engine: Engine) -> None:
     assert look(engine, answers) == expected(set())
 
 
-def test_it_is_read_on_after_any_posting_up_to_any_key(engine: Engine) -> None:
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_it_is_read_from_end_to_end_whole_or_by_shard(engine: Engine, most: int) -> None:
     told = some(np.random.default_rng(32), 300)
     transact(engine, lambda c: entered(c).insert(c, of_rows(told)))
 
-    def first(connection: Connection, until: int) -> Postings:
-        return entered(connection).after(connection, BEFORE_ALL, until, 1)
+    def read(shard: int | None) -> list[tuple[int, int, int]]:
+        return look(engine, lambda c: [row for found in through(c, most, shard) for row in rows_of(found)])
 
-    found = rows_of(look(engine, lambda c: first(c, LAST_KEY)))
-    assert found == told[: len(found)] != []
-    for key in KEYS:
-        listed = rows_of(look(engine, lambda c, key=key: first(c, key)))
-        assert listed == told[: len(listed)]
-        assert {row[0] for row in listed} <= {one for one in KEYS if one <= key}
+    assert read(None) == told
+    shards = {shard: read(shard) for shard in range(16)}
+    assert [row for shard in range(16) for row in shards[shard]] == told
+    assert all(row[0] >> 28 == shard - 8 for shard, own in shards.items() for row in own)
 
 
 @pytest.mark.usefixtures("small_pages")

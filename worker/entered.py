@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from worker import key_pages, text_keys
-from worker.core.runs import Posting, Postings, Span, last_of
+from worker.core.runs import Posting, Postings, Span, keys_of, last_of
 
 Numbers = NDArray[np.int64]
 
@@ -40,7 +40,10 @@ class Entered(Protocol):
         """Read posting by posting what is in these spans: (number of the span, place, text)."""
 
     def after(self, connection: Connection, last: Posting, until: int, most: int) -> Postings:
-        """Read on after the last posting of the call before, up to the key `until`: some `most`, or none at the end."""
+        """Read on after a posting up to the key `until`: some `most`, or none at the end.
+
+        The posting is the last of the call before, or comes before all of a shard.
+        """
 
 
 def entered(connection: Connection) -> Entered:
@@ -48,8 +51,9 @@ def entered(connection: Connection) -> Entered:
     return key_pages if connection.dialect.name == "postgresql" else text_keys
 
 
-def through(connection: Connection, most: int, first: int = FIRST_KEY, last: int = LAST_KEY) -> Iterator[Postings]:
-    """Read all there is with keys from `first` to `last`, some `most` at a time."""
+def through(connection: Connection, most: int, shard: int | None = None) -> Iterator[Postings]:
+    """Read all there is, or all of a shard, some `most` at a time."""
+    first, last = (FIRST_KEY, LAST_KEY) if shard is None else keys_of(shard)
     at = first, -1, 0
     while len((found := entered(connection).after(connection, at, last, most)).keys):
         yield found

@@ -77,10 +77,8 @@ def refresh(engine: Engine) -> Iterator[int]:
 def _survey(connection: Connection, shard: int) -> tuple[int, int, Filter]:
     version = dict(dialect.filter_versions(connection))[shard]
     held, count = bloom.empty(), 0
-    size = 1 << 32 - SHARD_BITS
-    first, last = shard * size - (1 << 31), (shard + 1) * size - (1 << 31) - 1
     newest = None
-    for found in through(connection, PIECE, first, last):
+    for found in through(connection, PIECE, shard):
         bloom.add(held, found.keys)
         count += np.count_nonzero(np.diff(found.keys)) + (found.keys[0] != newest)
         newest = found.keys[-1]

@@ -18,12 +18,12 @@ from models.tables import KeyPage
 from worker.core.pages import FULL, SIZE, among, cuts, pack, pages_of, unpack, without
 from worker.core.runs import (
     RECORD,
-    SHARD_BITS,
     Posting,
     Postings,
     Span,
     chosen,
     joined,
+    keys_of,
     last_of,
     merge,
     of_records,
@@ -159,7 +159,7 @@ def _found_in(connection: Connection, spans: Numbers, at: int) -> tuple[Numbers,
 def _pieces(keys: NDArray[np.int32]) -> list[tuple[int, int, int]]:
     """Parts of these keys, which ascend, to be worked off at a time: from where, to where, first key of the shard."""
     return [
-        (at, min(at + PIECE, end), (shard << 32 - SHARD_BITS) - (1 << 31))
+        (at, min(at + PIECE, end), keys_of(shard)[0])
         for shard, start, end in shards(keys)
         for at in range(start, end, PIECE)
     ]

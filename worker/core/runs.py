@@ -124,6 +124,12 @@ def shards(keys: NDArray[np.int32] | NDArray[np.int64], bits: int = SHARD_BITS) 
             yield shard, start, end
 
 
+def keys_of(shard: int) -> tuple[int, int]:
+    """The first and the last key of a shard."""
+    first = (shard << 32 - SHARD_BITS) - (1 << 31)
+    return first, first + (1 << 32 - SHARD_BITS) - 1
+
+
 def joined(parts: Sequence[Postings]) -> Postings:
     """One run of parts of a run, in their order."""
     return Postings(
